@@ -1,0 +1,33 @@
+// Time as the shards see it. Nothing above runtime/ reads a clock of the operating system.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace gregor::runtime {
+
+using Duration = std::chrono::nanoseconds;
+
+/// A tag clock: gives time points a type of their own, has no now().
+struct MonotonicClock {
+  using rep = Duration::rep;
+  using period = Duration::period;
+  using duration = Duration;
+  using time_point = std::chrono::time_point<MonotonicClock>;
+  static constexpr bool is_steady = true;
+};
+
+/// A point on the monotonic clock of this process; not comparable between processes.
+using Instant = MonotonicClock::time_point;
+
+/// Thread: any.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  /// Monotonic time, for deadlines and durations.
+  [[nodiscard]] virtual Instant now() const = 0;
+  /// Wall-clock time in ms since 1970 (UTC); may jump. Only for timestamps that people or records see.
+  [[nodiscard]] virtual std::int64_t wall_ms() const = 0;
+};
+
+}  // namespace gregor::runtime
