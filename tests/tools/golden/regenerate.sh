@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 golden=$(cd "$here/../../golden" && pwd)
 cache=${GOLDEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gregor-golden}
 
-# Fetches the jars of one release and compiles the programs against them.
+# Fetches the jars of one release and compiles the programs (second argument) against them.
 prepare() {
   if [ ! -f "$cache/$1/complete" ]; then
     mkdir -p "$cache/$1"
@@ -18,7 +18,8 @@ prepare() {
   fi
   rm -rf "$cache/$1/classes"
   mkdir -p "$cache/$1/classes"
-  javac -nowarn -cp "$cache/$1/jars/*" -d "$cache/$1/classes" "$here"/*.java
+  # shellcheck disable=SC2086 # the second argument is a list
+  javac -nowarn -cp "$cache/$1/jars/*" -d "$cache/$1/classes" -sourcepath "$here" $2
 }
 
 run() {
@@ -27,8 +28,16 @@ run() {
   java -Duser.timezone=UTC -Dfile.encoding=UTF-8 -cp "$cache/$release/classes:$cache/$release/jars/*" "$@"
 }
 
-prepare 4.1.1
-prepare 3.9.1
-find "$golden" -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+prepare 4.1.1 "$here/GoldenMessages.java $here/GoldenRecords.java"
+prepare 3.9.1 "$here/GoldenMessages.java"
+# Only what was generated before goes away.
+if [ -f "$golden/INDEX.txt" ]; then
+  for name in $(grep -v '^[#-]' "$golden/INDEX.txt" | cut -d ' ' -f 2 | sort -u); do
+    rm -rf "${golden:?}/$name"
+  done
+fi
+for name in INDEX.txt headers unknown-tags records storage; do rm -rf "${golden:?}/$name"; done
+
 run 4.1.1 GoldenMessages 4.1.1 "$golden"
 run 3.9.1 GoldenMessages 3.9.1 "$golden"
+run 4.1.1 GoldenRecords 4.1.1 "$golden"
