@@ -22,6 +22,10 @@ using BrokerId = Strong<struct BrokerIdTag, std::int32_t>;
 using PartitionIndex = Strong<struct PartitionIndexTag, std::int32_t>;
 /// Milliseconds since 1970 (UTC); -1 = none.
 using TimestampMs = Strong<struct TimestampMsTag, std::int64_t>;
+/// Number of an idempotent producer; negative = none.
+using ProducerId = Strong<struct ProducerIdTag, std::int64_t>;
+/// Fencing number of a producer; -1 = none.
+using ProducerEpoch = Strong<struct ProducerEpochTag, std::int16_t>;
 
 /// Half-open range of offsets.
 struct OffsetRange {
@@ -45,6 +49,7 @@ struct TopicPartition {
 template <>
 struct std::hash<gregor::model::TopicPartition> {
   std::size_t operator()(const gregor::model::TopicPartition& p) const noexcept {
-    return std::hash<std::string>{}(p.topic) * 31 + std::hash<gregor::model::PartitionIndex>{}(p.partition);
+    return std::hash<std::string>{}(p.topic) * 31 +
+           std::hash<gregor::model::PartitionIndex>{}(p.partition);
   }
 };

@@ -5,7 +5,8 @@
 namespace gregor::model {
 namespace {
 
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::size_t text_size = 22;  // ceil(128 / 6)
 
 }  // namespace
@@ -34,7 +35,8 @@ Result<Uuid> Uuid::parse(std::string_view text) {
   std::size_t at = 0;
   for (char c : text) {
     const auto digit = alphabet.find(c);
-    if (digit == std::string_view::npos) return fail(ErrorCode::invalid_request, "not a base64url character in a uuid");
+    if (digit == std::string_view::npos)
+      return fail(ErrorCode::invalid_request, "not a base64url character in a uuid");
     pending = (pending << 6) | static_cast<unsigned>(digit);
     bits += 6;
     if (bits >= 8) {

@@ -12,7 +12,8 @@
 
 namespace gregor::model {
 
-/// 16 bytes, high half first; all zero = "none". Text: URL-safe base64 without padding, 22 characters.
+/// 16 bytes, high half first; all zero = "none". Text: URL-safe base64 without padding, 22
+/// characters.
 struct Uuid {
   std::array<std::byte, 16> bytes{};
 
@@ -20,7 +21,8 @@ struct Uuid {
   [[nodiscard]] std::string to_string() const;
   /// @errors invalid_request: not 22 characters of the alphabet.
   [[nodiscard]] static Result<Uuid> parse(std::string_view text);
-  /// A version 4 uuid of 128 random bits; never one that Kafka reserves nor one whose text starts with '-'.
+  /// A version 4 uuid of 128 random bits; never one that Kafka reserves nor one whose text starts
+  /// with '-'.
   template <class Random>
   [[nodiscard]] static Uuid make(Random& random) {
     for (;;) {
@@ -39,6 +41,7 @@ struct Uuid {
 template <>
 struct std::hash<gregor::model::Uuid> {
   std::size_t operator()(const gregor::model::Uuid& id) const noexcept {
-    return std::hash<std::string_view>{}({reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()});
+    return std::hash<std::string_view>{}(
+        {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()});
   }
 };
