@@ -8,12 +8,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 golden=$(cd "$here/../../golden" && pwd)
 cache=${GOLDEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gregor-golden}
 
-# Fetches the jars of one release and compiles the programs (second argument) against them.
+# Fetches the jars of one release and compiles the programs (second argument) against them; a third
+# argument is one more option for Maven.
 prepare() {
   if [ ! -f "$cache/$1/complete" ]; then
     mkdir -p "$cache/$1"
     mvn -q -f "$here/pom.xml" dependency:copy-dependencies -Dkafka.version="$1" \
-      -DoutputDirectory="$cache/$1/jars"
+      -DoutputDirectory="$cache/$1/jars" ${3-}
     touch "$cache/$1/complete"
   fi
   rm -rf "$cache/$1/classes"
@@ -29,7 +30,7 @@ run() {
 }
 
 prepare 4.1.1 "$here/GoldenMessages.java $here/GoldenRecords.java"
-prepare 3.9.1 "$here/GoldenMessages.java"
+prepare 3.9.1 "$here/GoldenMessages.java $here/GoldenStorage.java" -Pserver
 # Only what was generated before goes away.
 if [ -f "$golden/INDEX.txt" ]; then
   for name in $(grep -v '^[#-]' "$golden/INDEX.txt" | cut -d ' ' -f 2 | sort -u); do
@@ -41,3 +42,4 @@ for name in INDEX.txt headers unknown-tags records storage; do rm -rf "${golden:
 run 4.1.1 GoldenMessages 4.1.1 "$golden"
 run 3.9.1 GoldenMessages 3.9.1 "$golden"
 run 4.1.1 GoldenRecords 4.1.1 "$golden"
+run 3.9.1 GoldenStorage "$golden/storage"
