@@ -1,0 +1,150 @@
+#include "runtime/real/event_loop.h"
+
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace gregor::runtime::real {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+// A hint of 1 lets posts from the loop's own thread skip the queue's lock.
+constexpr int one_thread = 1;
+
+std::chrono::steady_clock::time_point steady(Instant when) {
+  return std::chrono::steady_clock::time_point(when.time_since_epoch());
+}
+
+// Fills the slot and resumes the coroutine that owns it.
+struct Resume {
+  Completion* completion;
+  void operator()(const error_code& error, std::size_t bytes = 0) const {
+    completion->bytes = bytes;
+    completion->os_error = error && error != asio::error::eof ? error.value() : 0;
+    completion->waiting.resume();
+  }
+};
+
+}  // namespace
+
+struct Descriptor::Watched {
+  explicit Watched(asio::io_context& context) : stream(context) {}
+  asio::posix::stream_descriptor stream;
+};
+
+struct EventLoop::State {
+  asio::io_context context{one_thread};
+  asio::steady_timer alarm{context};
+  asio::signal_set signals{context};
+  asio::executor_work_guard<asio::io_context::executor_type> stay{context.get_executor()};
+  UniqueFunction<void()> alarm_callback;
+  UniqueFunction<void(int)> signal_callback;
+
+  void next_signal() {
+    signals.async_wait([this](const error_code& error, int number) {
+      if (error) return;
+      signal_callback(number);
+      next_signal();
+    });
+  }
+};
+
+Descriptor::Descriptor(std::unique_ptr<Watched> watched, int number)
+    : watched_(std::move(watched)), number_(number) {}
+Descriptor::~Descriptor() { close(); }
+
+void Descriptor::start_read(ByteSpan out, Completion& completion) {
+  GREGOR_ASSERT(!is_closed());
+  watched_->stream.async_read_some(asio::buffer(out.data(), out.size()), Resume{&completion});
+}
+
+void Descriptor::wait_readable(Completion& completion) {
+  GREGOR_ASSERT(!is_closed());
+  watched_->stream.async_wait(asio::posix::descriptor_base::wait_read, Resume{&completion});
+}
+
+void Descriptor::wait_writable(Completion& completion) {
+  GREGOR_ASSERT(!is_closed());
+  watched_->stream.async_wait(asio::posix::descriptor_base::wait_write, Resume{&completion});
+}
+
+void Descriptor::cancel() {
+  if (is_closed()) return;
+  error_code error;
+  watched_->stream.cancel(error);
+  GREGOR_ASSERT(!error);
+}
+
+void Descriptor::close() {
+  if (is_closed()) return;
+  number_ = -1;
+  error_code ignored;  // The descriptor is gone either way, and a socket's close has nothing left
+                       // to report.
+  watched_->stream.close(ignored);
+}
+
+EventLoop::EventLoop() : state_(std::make_unique<State>()) {}
+EventLoop::~EventLoop() = default;
+
+void EventLoop::run() { state_->context.run(); }
+void EventLoop::stop() { state_->context.stop(); }
+
+void EventLoop::post(UniqueFunction<void()> message) {
+  asio::post(state_->context, [message = std::move(message)]() mutable { message(); });
+}
+
+void EventLoop::post(std::coroutine_handle<> waiting) {
+  asio::post(state_->context, [waiting] { waiting.resume(); });
+}
+
+void EventLoop::on_alarm(UniqueFunction<void()> callback) {
+  state_->alarm_callback = std::move(callback);
+}
+
+void EventLoop::set_alarm(Instant when) {
+  state_->alarm.expires_at(steady(when));
+  state_->alarm.async_wait([state = state_.get()](const error_code& error) {
+    if (!error) state->alarm_callback();
+  });
+}
+
+Result<void> EventLoop::on_signal(UniqueFunction<void(int)> callback) {
+  GREGOR_ASSERT(!state_->signal_callback);
+  state_->signal_callback = std::move(callback);
+  for (const int number : {SIGTERM, SIGINT}) {
+    error_code error;
+    state_->signals.add(number, error);
+    if (error)
+      return fail(ErrorCode::unknown_server_error, "signals: " + error.message(), error.value());
+  }
+  state_->next_signal();
+  return {};
+}
+
+Result<std::unique_ptr<Descriptor>> EventLoop::watch(int descriptor) {
+  // The constructor of Asio's object throws; assign() reports.
+  auto watched = std::make_unique<Descriptor::Watched>(state_->context);
+  error_code error;
+  watched->stream.assign(descriptor, error);
+  if (!error) watched->stream.native_non_blocking(true, error);
+  if (error) {
+    if (!watched->stream.is_open()) ::close(descriptor);
+    return fail(ErrorCode::network_exception, "watching a descriptor: " + error.message(),
+                error.value());
+  }
+  return std::unique_ptr<Descriptor>(new Descriptor(std::move(watched), descriptor));
+}
+
+}  // namespace gregor::runtime::real
