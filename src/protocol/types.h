@@ -33,7 +33,7 @@ struct Bytes : ByteView {
 /// a gap for them, and the sender of the frame fills it (for example with sendfile). A decoded
 /// message never has external bytes.
 struct Records {
-  ByteView bytes;
+  ByteView bytes = {};
   std::uint64_t external_bytes = 0;
 
   [[nodiscard]] std::uint64_t size() const { return bytes.size() + external_bytes; }
