@@ -19,7 +19,7 @@ namespace gregor::model {
 /// The header of the batch to be.
 struct BatchOptions {
   Codec codec = Codec::none;
-  std::optional<int> level;  ///< see compress()
+  std::optional<int> level = std::nullopt;  ///< see compress()
   Offset base_offset{0};
   LeaderEpoch leader_epoch{-1};
   /// With LogAppendTime, `append_time` is the max timestamp.
@@ -35,11 +35,11 @@ struct BatchOptions {
 /// One record to be added; all of it is copied.
 struct RecordData {
   TimestampMs timestamp{-1};
-  std::optional<ByteView> key;    ///< nullopt = null
-  std::optional<ByteView> value;  ///< nullopt = null, a tombstone
-  std::span<const HeaderView> headers;
+  std::optional<ByteView> key = std::nullopt;    ///< nullopt = null
+  std::optional<ByteView> value = std::nullopt;  ///< nullopt = null, a tombstone
+  std::span<const HeaderView> headers = {};
   /// nullopt = one above the record before; else must be above it (compaction leaves gaps).
-  std::optional<std::int32_t> offset_delta;
+  std::optional<std::int32_t> offset_delta = std::nullopt;
 };
 
 /// Collects records and makes a batch of them:
@@ -78,7 +78,7 @@ class BatchBuilder {
 
 struct Recompression {
   Codec codec = Codec::none;
-  std::optional<int> level;
+  std::optional<int> level = std::nullopt;
   std::size_t inflated_bytes_max = inflated_bytes_max_default;
 };
 

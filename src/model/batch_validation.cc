@@ -50,6 +50,11 @@ struct Tally {
   bool has_null_key = false;
   bool has_no_timestamp = false;
 
+  /// Whether a record has a timestamp. (INT64_MAX is one, too, and then the max timestamp.)
+  [[nodiscard]] bool has_timestamps() const {
+    return max_timestamp_index >= 0 || min_timestamp != std::numeric_limits<std::int64_t>::max();
+  }
+
   const char* operator()(const WalkedRecord& record) {
     if (record.offset_delta != record.index) return "an offset delta is not the record's index";
     has_null_key |= record.key_length < 0;
@@ -150,8 +155,7 @@ bool has_bad_records(const RecordBatchView& batch, const Tally& tally,
   const bool claims_append_time = batch.timestamp_type() == TimestampType::log_append_time;
   if (options.timestamp_type == TimestampType::log_append_time) return claims_append_time;
   if (claims_append_time && tally.has_no_timestamp) return true;
-  const bool has_timestamps = tally.min_timestamp != std::numeric_limits<std::int64_t>::max();
-  if (!has_timestamps) return false;
+  if (!tally.has_timestamps()) return false;
   if (!is_in_time(tally.min_timestamp, options)) return true;
   return tally.max_timestamp_index >= 0 && !is_in_time(tally.max_timestamp, options);
 }
@@ -200,9 +204,7 @@ BatchFacts facts_of(const RecordBatchView& batch, const Tally& tally) {
   facts.record_count = batch.record_count();
   facts.max_timestamp = TimestampMs(tally.max_timestamp);
   facts.max_timestamp_offset_delta = tally.max_timestamp_index;
-  if (tally.min_timestamp != std::numeric_limits<std::int64_t>::max()) {
-    facts.min_timestamp = TimestampMs(tally.min_timestamp);
-  }
+  if (tally.has_timestamps()) facts.min_timestamp = TimestampMs(tally.min_timestamp);
   facts.all_keys_present = !tally.has_null_key;
   facts.header_needs_fix = batch.timestamp_type() != TimestampType::create_time ||
                            batch.max_timestamp() != facts.max_timestamp;
