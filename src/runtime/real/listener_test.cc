@@ -225,6 +225,9 @@ int shortage_in_child() {
 }
 
 TEST(ShortageTest, without_descriptors_accept_pauses_and_does_not_spin) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "UBSan's check of vtables needs descriptors itself (a pipe, to probe memory)";
+#endif
   EXPECT_EQ(in_child(shortage_in_child), all_well);
 }
 

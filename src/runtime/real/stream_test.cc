@@ -174,7 +174,7 @@ Task<void> send_range(Stream& stream, const File& file, std::uint64_t position,
   EXPECT_TRUE(sent.has_value());
 }
 
-Task<void> send_a_file(Shard& shard, const std::string& path) {
+Task<void> send_a_file(Shard& shard, std::string path) {
   StreamPair pair = co_await connected_pair(shard);
   const auto bytes = pattern_bytes(9'000'000);
   const auto file = shard.file_system().open(path, OpenMode::create);
