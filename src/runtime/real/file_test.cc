@@ -1,8 +1,10 @@
 // Files, directories and locks of the operating system.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
-#include <fstream>
+#include <array>
+#include <csignal>
 
 #include "runtime/real/posix_file_system.h"
 #include "runtime/real/test_support.h"
@@ -173,15 +175,27 @@ TEST_F(FileTest, a_lock_excludes_this_process_and_others) {
   EXPECT_TRUE(files_.lock(path).has_value());
 }
 
-TEST_F(FileTest, a_full_disk_and_other_errors_are_reported) {
-  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP();
-  const auto refused = files_.open("/dev/full", OpenMode::read_write);
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().os_error, EINVAL);
+TEST_F(FileTest, a_device_is_not_opened_and_a_size_out_of_range_is_an_error) {
+  EXPECT_EQ(os_error_of(files_.open("/dev/null", OpenMode::read_write)), EINVAL);
   const auto file = open("f", OpenMode::create);
-  const auto too_far = file->truncate(1ULL << 62);
-  ASSERT_FALSE(too_far.has_value());
-  EXPECT_NE(too_far.error().os_error, 0);
+  EXPECT_NE(os_error_of(file->truncate(1ULL << 62)), 0);
+}
+
+TEST_F(FileTest, a_write_that_finds_room_for_a_part_only_is_an_error) {
+  const std::string path = directory_ / "f";
+  auto write_too_much = [&] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{1000, 1000};
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return 1;
+    const auto file = files_.open(path, OpenMode::create);
+    const auto bytes = pattern_bytes(600);
+    const std::array<ByteView, 3> parts{ByteView(bytes), ByteView(bytes), ByteView(bytes)};
+    if (!file) return 2;
+    const auto written = (*file)->write_at(0, parts);
+    return os_error_of(written) == EFBIG ? 0 : 3;
+  };
+  EXPECT_EQ(in_child(write_too_much), 0);
+  EXPECT_EQ(files_.stat(path)->size, 1000U);  // the prefix that the caller cuts
 }
 
 }  // namespace

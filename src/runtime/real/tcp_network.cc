@@ -69,6 +69,13 @@ tl::unexpected<Error> TcpListener::failure(int os_error) const {
 
 Task<Result<std::unique_ptr<AcceptedSocket>>> TcpListener::accept() {
   while (!socket_->is_closed()) {
+    if (turn_.is_over()) {
+      turn_.renew();
+      NextTurn next{loop_};
+      co_await next;
+      continue;
+    }
+    turn_.spend(0);
     OsAddress from;
     from.length = sizeof from.storage;
     const int descriptor = ::accept4(socket_->number(), reinterpret_cast<sockaddr*>(&from.storage),
@@ -80,6 +87,7 @@ Task<Result<std::unique_ptr<AcceptedSocket>>> TcpListener::accept() {
       ReadableWait wait{*socket_};
       const Completion& completion = co_await wait;
       if (completion.os_error != 0) co_return failure(completion.os_error);
+      turn_.renew();
     } else if (is_shortage(os_error)) {
       co_await pause(os_error);
     } else if (!is_of_one_connection(os_error)) {
@@ -139,7 +147,7 @@ Result<std::unique_ptr<Listener>> TcpNetwork::listen_on(const OsAddress& address
   if (::getsockname(number, reinterpret_cast<sockaddr*>(&local.storage), &local.length) != 0) {
     return failure_at("get the port of", asked, errno);
   }
-  return std::make_unique<TcpListener>(shard_, std::move(*socket), to_socket_address(local));
+  return std::make_unique<TcpListener>(shard_, loop_, std::move(*socket), to_socket_address(local));
 }
 
 Result<std::unique_ptr<Stream>> TcpNetwork::adopt(std::unique_ptr<AcceptedSocket> socket) {

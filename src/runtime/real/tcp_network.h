@@ -7,6 +7,7 @@
 #include "runtime/network.h"
 #include "runtime/real/event_loop.h"
 #include "runtime/real/socket_address.h"
+#include "runtime/real/turn.h"
 #include "runtime/shard.h"
 
 namespace gregor::runtime::real {
@@ -36,8 +37,9 @@ class TcpAcceptedSocket final : public AcceptedSocket {
 /// Invariant: destroyed only when no accept() is pending, or after the loop has stopped.
 class TcpListener final : public Listener {
  public:
-  TcpListener(Shard& shard, std::unique_ptr<Descriptor> socket, SocketAddress local)
-      : shard_(shard), socket_(std::move(socket)), local_(std::move(local)) {}
+  TcpListener(Shard& shard, EventLoop& loop, std::unique_ptr<Descriptor> socket,
+              SocketAddress local)
+      : shard_(shard), loop_(loop), socket_(std::move(socket)), local_(std::move(local)) {}
 
   Task<Result<std::unique_ptr<AcceptedSocket>>> accept() override;
   void close() override;
@@ -48,8 +50,10 @@ class TcpListener final : public Listener {
   [[nodiscard]] tl::unexpected<Error> failure(int os_error) const;
 
   Shard& shard_;
+  EventLoop& loop_;
   std::unique_ptr<Descriptor> socket_;
   const SocketAddress local_;
+  Turn turn_;
   OneShot* pause_ = nullptr;  // in the frame of the accept() that pauses
   log::RateLimit pause_lines_{1};
 };

@@ -8,28 +8,9 @@
 #include "runtime/network.h"
 #include "runtime/real/event_loop.h"
 #include "runtime/real/part_cursor.h"
+#include "runtime/real/turn.h"
 
 namespace gregor::runtime::real {
-
-/// What a stream may do without going through the loop, so that one whose data is always there does
-/// not starve others.
-class Turn {
- public:
-  void spend(std::size_t bytes) {
-    ++operations_;
-    bytes_ += bytes;
-  }
-  [[nodiscard]] bool is_over() const {
-    return operations_ >= operations_max || bytes_ >= bytes_max;
-  }
-  void renew() { operations_ = bytes_ = 0; }
-
- private:
-  static constexpr std::size_t operations_max = 16;
-  static constexpr std::size_t bytes_max = 1024 * 1024;
-  std::size_t operations_ = 0;
-  std::size_t bytes_ = 0;
-};
 
 /// See Stream. Later operations after close(): os_error ECANCELED.
 ///
