@@ -82,14 +82,17 @@ std::string json_of(const RecordBatchView& batch, const RecordView& record) {
 std::string json_of(const RecordBatchView& batch) {
   const bool is_append_time = batch.timestamp_type() == TimestampType::log_append_time;
   std::string out = fmt::format(
-      R"({{"baseOffset":{},"batchLength":{},"magic":{},"partitionLeaderEpoch":{},"crc":{},"attributes":{},)"
-      R"("compression":"{}","timestampType":"{}","transactional":{},"control":{},"deleteHorizonMs":{},)",
+      R"({{"baseOffset":{},"batchLength":{},"magic":{},"partitionLeaderEpoch":{},)"
+      R"("crc":{},"attributes":{},)"
+      R"("compression":"{}","timestampType":"{}","transactional":{},"control":{},)"
+      R"("deleteHorizonMs":{},)",
       batch.base_offset().value(), batch.batch_length(), batch.magic(),
       batch.leader_epoch().value(), batch.crc(), batch.attributes(), codec_name(*batch.codec()),
       is_append_time ? "LogAppendTime" : "CreateTime", batch.is_transactional(), batch.is_control(),
       batch.has_delete_horizon() ? fmt::to_string(batch.base_timestamp().value()) : "null");
   out += fmt::format(
-      R"("lastOffsetDelta":{},"baseTimestamp":{},"maxTimestamp":{},"producerId":{},"producerEpoch":{},)"
+      R"("lastOffsetDelta":{},"baseTimestamp":{},"maxTimestamp":{},"producerId":{},)"
+      R"("producerEpoch":{},)"
       R"("baseSequence":{},"recordCount":{},"lastOffset":{},"lastSequence":{},"records":[)",
       batch.last_offset_delta(), batch.base_timestamp().value(), batch.max_timestamp().value(),
       batch.producer_id().value(), batch.producer_epoch().value(), batch.base_sequence(),
