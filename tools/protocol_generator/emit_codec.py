@@ -110,10 +110,11 @@ class StructCodec:
 
     @staticmethod
     def _read_nullable_struct(field, name, null):
-        lines = [f"{name} = std::nullopt;"]
-        absent = "" if null == "true" else f" else if (!({null})) reader.fail(\"null where it is not allowed\");"
-        lines.append(f"if (reader.int8() >= 0) {name}.emplace().read_fields(reader, version);{absent}")
-        return lines
+        # Not emplace(): clang 16 takes a nested struct with member initialisers for not default constructible there.
+        lines = [f"if (reader.int8() < 0) {name} = std::nullopt;", f"else {name} = {field.struct.name}{{}};"]
+        if null != "true":
+            lines.append(f"if (!{name} && !({null})) reader.fail(\"null where it is not allowed\");")
+        return lines + [f"if ({name}) {name}->read_fields(reader, version);"]
 
     def _read_tags(self, block):
         always = self._always_flexible()
