@@ -1,0 +1,252 @@
+#include "config/option_value.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace gregor::config {
+namespace {
+
+constexpr std::int64_t int32_lowest = std::numeric_limits<std::int32_t>::min();
+constexpr std::int64_t int32_highest = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t int64_lowest = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t int64_highest = std::numeric_limits<std::int64_t>::max();
+
+tl::unexpected<Error> invalid(const ValueRule& rule, std::string_view text, std::string_view why) {
+  return fail(ErrorCode::invalid_config,
+              fmt::format("Invalid value {} for configuration {}: {}", text, rule.name, why));
+}
+
+bool is_int32(ValueType type) {
+  return type == ValueType::int32 || type == ValueType::size32 || type == ValueType::maybe_int32;
+}
+
+bool equals_ignoring_case(std::string_view text, std::string_view lower) {
+  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;
+  });
+}
+
+/// A decimal number with an optional sign that fits into 64 bits; anything else is nullopt.
+std::optional<std::int64_t> parse_decimal(std::string_view text) {
+  if (text.size() > 1 && text.front() == '+' && text[1] != '-') text.remove_prefix(1);
+  std::int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stopped != end || text.empty()) return std::nullopt;
+  return value;
+}
+
+Result<std::int64_t> parse_number(const ValueRule& rule, std::string_view text) {
+  const std::string_view trimmed = trim(text);
+  const auto value = parse_decimal(trimmed);
+  const bool fits =
+      value && (!is_int32(rule.type) || (*value >= int32_lowest && *value <= int32_highest));
+  if (!fits) {
+    return invalid(rule, text,
+                   fmt::format("Not a number of type {}", is_int32(rule.type) ? "INT" : "LONG"));
+  }
+  if (rule.allowed.besides && *value == *rule.allowed.besides) return *value;
+  if (*value < rule.allowed.lowest) {
+    return invalid(rule, text, fmt::format("Value must be at least {}", rule.allowed.lowest));
+  }
+  if (*value > rule.allowed.highest) {
+    return invalid(rule, text, fmt::format("Value must be no more than {}", rule.allowed.highest));
+  }
+  return *value;
+}
+
+bool is_digits(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// "3.9", "0.8.0", "3.0-IV1".
+bool is_release_name(std::string_view text) {
+  if (const auto at = text.find("-IV"); at != std::string_view::npos) {
+    if (!is_digits(text.substr(at + 3))) return false;
+    text = text.substr(0, at);
+  }
+  const auto parts = split_list(text, '.');
+  return parts.size() >= 2 && parts.size() <= 4 &&
+         std::all_of(parts.begin(), parts.end(), is_digits);
+}
+
+/// "*" alone, or entries of the form "partition:broker".
+bool is_throttled_replica(std::string_view entry, std::size_t entries) {
+  if (entry == "*") return entries == 1;
+  const auto colon = entry.find(':');
+  return colon != std::string_view::npos && is_digits(entry.substr(0, colon)) &&
+         is_digits(entry.substr(colon + 1));
+}
+
+std::string words_for_people(std::string_view words) {
+  return fmt::format("{}", fmt::join(split_list(words, '|'), ", "));
+}
+
+bool is_word(std::string_view words, std::string_view text) {
+  const auto all = split_list(words, '|');
+  return std::find(all.begin(), all.end(), text) != all.end();
+}
+
+}  // namespace
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.remove_prefix(1);
+  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
+  return text;
+}
+
+std::vector<std::string> split_list(std::string_view text, char separator) {
+  std::vector<std::string> entries;
+  text = trim(text);
+  if (text.empty()) return entries;
+  for (;;) {
+    const auto at = text.find(separator);
+    entries.emplace_back(trim(text.substr(0, at)));
+    if (at == std::string_view::npos) return entries;
+    text.remove_prefix(at + 1);
+  }
+}
+
+Result<void> parse_value(const ValueRule& rule, std::string_view text, bool& out) {
+  const std::string_view trimmed = trim(text);
+  const bool is_true = equals_ignoring_case(trimmed, "true");
+  if (!is_true && !equals_ignoring_case(trimmed, "false")) {
+    return invalid(rule, text, "Expected value to be either true or false");
+  }
+  out = is_true;
+  return {};
+}
+
+Result<void> parse_value(const ValueRule& rule, std::string_view text, std::int32_t& out) {
+  const auto number = parse_number(rule, text);
+  if (!number) return fail(number.error());
+  out = static_cast<std::int32_t>(*number);
+  return {};
+}
+
+Result<void> parse_value(const ValueRule& rule, std::string_view text, std::int64_t& out) {
+  const auto number = parse_number(rule, text);
+  if (!number) return fail(number.error());
+  out = *number;
+  return {};
+}
+
+Result<void> parse_value(const ValueRule& rule, std::string_view text, double& out) {
+  const std::string_view trimmed = trim(text);
+  double value = 0;
+  const char* end = trimmed.data() + trimmed.size();
+  const auto [stopped, error] = std::from_chars(trimmed.data(), end, value);
+  if (error != std::errc{} || stopped != end || trimmed.empty() || !std::isfinite(value)) {
+    return invalid(rule, text, "Not a number of type DOUBLE");
+  }
+  if (value < static_cast<double>(rule.allowed.lowest)) {
+    return invalid(rule, text, fmt::format("Value must be at least {}", rule.allowed.lowest));
+  }
+  if (value > static_cast<double>(rule.allowed.highest)) {
+    return invalid(rule, text, fmt::format("Value must be no more than {}", rule.allowed.highest));
+  }
+  out = value;
+  return {};
+}
+
+Result<void> parse_value(const ValueRule& rule, std::string_view text, std::string& out) {
+  const std::string_view trimmed = trim(text);
+  if (!rule.allowed.words.empty() && !is_word(rule.allowed.words, trimmed)) {
+    return invalid(rule, text, "String must be one of: " + words_for_people(rule.allowed.words));
+  }
+  if (rule.allowed.form == Allowed::Form::release_name && !is_release_name(trimmed)) {
+    return invalid(rule, text, "Not the name of a Kafka release, such as 3.0-IV1");
+  }
+  out = trimmed;
+  return {};
+}
+
+Result<void> parse_value(const ValueRule& rule, std::string_view text,
+                         std::vector<std::string>& out) {
+  auto entries = split_list(text);
+  for (const auto& entry : entries) {
+    if (!rule.allowed.words.empty() && !is_word(rule.allowed.words, entry)) {
+      return invalid(rule, text, "String must be one of: " + words_for_people(rule.allowed.words));
+    }
+    if (rule.allowed.form == Allowed::Form::throttled_replicas &&
+        !is_throttled_replica(entry, entries.size())) {
+      return invalid(rule, text,
+                     "Must be the literal '*' or a list of replicas in the form partition:broker");
+    }
+  }
+  out = std::move(entries);
+  return {};
+}
+
+Result<void> parse_value(const ValueRule& rule, std::string_view text, TimestampType& out) {
+  const std::string_view trimmed = trim(text);
+  if (trimmed == "CreateTime") {
+    out = TimestampType::create_time;
+  } else if (trimmed == "LogAppendTime") {
+    out = TimestampType::log_append_time;
+  } else {
+    return invalid(rule, text, "String must be one of: CreateTime, LogAppendTime");
+  }
+  return {};
+}
+
+std::optional<std::string> format_value(bool value) { return value ? "true" : "false"; }
+std::optional<std::string> format_value(std::int32_t value) { return fmt::format("{}", value); }
+std::optional<std::string> format_value(std::int64_t value) { return fmt::format("{}", value); }
+
+std::optional<std::string> format_value(double value) {
+  auto text = fmt::format("{}", value);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
+std::optional<std::string> format_value(const std::string& value) { return value; }
+std::optional<std::string> format_value(const std::vector<std::string>& value) {
+  return fmt::format("{}", fmt::join(value, ","));
+}
+std::optional<std::string> format_value(TimestampType value) {
+  return value == TimestampType::create_time ? "CreateTime" : "LogAppendTime";
+}
+
+std::string_view kafka_type_name(ValueType type) {
+  switch (type) {
+    case ValueType::boolean:
+      return "boolean";
+    case ValueType::int32:
+    case ValueType::size32:
+    case ValueType::maybe_int32:
+      return "int";
+    case ValueType::int64:
+    case ValueType::maybe_int64:
+      return "long";
+    case ValueType::float64:
+      return "double";
+    case ValueType::list:
+      return "list";
+    case ValueType::string:
+    case ValueType::maybe_string:
+    case ValueType::timestamp_type:
+      return "string";
+  }
+  return "string";
+}
+
+std::string describe_allowed(const Allowed& allowed, ValueType type) {
+  if (type == ValueType::timestamp_type) return "[CreateTime, LogAppendTime]";
+  if (type == ValueType::boolean) return "[true, false]";
+  if (!allowed.words.empty()) return "[" + words_for_people(allowed.words) + "]";
+  if (allowed.form == Allowed::Form::release_name) return "a release such as 3.0-IV1";
+  if (allowed.form == Allowed::Form::throttled_replicas) return "* or partition:broker,...";
+  if (allowed.lowest == int64_lowest && allowed.highest == int64_highest) return "";
+  auto text = allowed.highest == int64_highest
+                  ? fmt::format("[{},...]", allowed.lowest)
+                  : fmt::format("[{},...,{}]", allowed.lowest, allowed.highest);
+  if (allowed.besides) text += fmt::format(" or {}", *allowed.besides);
+  return text;
+}
+
+}  // namespace gregor::config
