@@ -31,7 +31,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   gregor::app::ServerArguments arguments;
   const auto* server = gregor::app::add_server_command(app, arguments);
-  if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr) {
+  const auto is_asked_for = [&](CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_asked_for).empty()) {
     std::fprintf(stderr, "gregor: there is no command \"%s\"; gregor --help lists them\n", argv[1]);
     return exit_usage;
   }
