@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "metadata/store.h"
+#include "metadata/request.h"
 #include "runtime/shard.h"
 
 namespace gregor::metadata {
@@ -27,7 +27,7 @@ struct EmbeddedCounters {
 ///            tree again from the file and reports disconnected, connected.
 /// Durable:   synchronous=FULL, WAL. One process at a time (exclusive lock).
 /// Lifetime:  close() before destruction, unless the shard's loop has stopped.
-class EmbeddedStore : public Store {
+class EmbeddedStore : public RequestStore {
  public:
   /// Opens the file at `path` (made if absent); ephemeral nodes of the last run are removed. Session: a new one.
   /// @errors kafka_storage_error with a text for people: not a store of ours, made by a newer version, damaged, locked

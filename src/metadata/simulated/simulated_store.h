@@ -58,7 +58,7 @@ class SimulatedStoreServer {
   };
   std::uint64_t draw();
   void end_session(std::int64_t session_id, std::int64_t now_ms);
-  void announce(const std::vector<znode::WatchEvent>& changes, std::int64_t by_session);
+  void announce(const std::vector<znode::WatchEvent>& changes);
 
   SimulatedStoreOptions options_;
   std::uint64_t random_state_;
