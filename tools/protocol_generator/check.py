@@ -1,4 +1,7 @@
-"""Makes parsed schemas ready for the emitters: cuts versions, joins structs of one name, and refuses what makes no sense."""
+"""Makes parsed schemas ready for the emitters.
+
+Cuts versions, joins structs of one name, and refuses what makes no sense.
+"""
 
 import names
 from parse import HIGHEST, PRIMITIVES, SchemaError, Versions
@@ -19,12 +22,16 @@ def resolve(api):
 
 
 def check_headers(api):
-    """The headers line must say what the flexible line means, but for the two exceptions of the protocol."""
+    """The headers line must say what the flexible line means, but for the two exceptions."""
     if api.key is None:
         return
     flexible = api.flexible_from
-    request = [(0, 1), (flexible, 2)] if 0 < flexible < HIGHEST else [(0, 2 if flexible == 0 else 1)]
-    response = [(0, 0), (flexible, 1)] if 0 < flexible < HIGHEST else [(0, 1 if flexible == 0 else 0)]
+    request = (
+        [(0, 1), (flexible, 2)] if 0 < flexible < HIGHEST else [(0, 2 if flexible == 0 else 1)]
+    )
+    response = (
+        [(0, 0), (flexible, 1)] if 0 < flexible < HIGHEST else [(0, 1 if flexible == 0 else 0)]
+    )
     if api.name == "ControlledShutdown":
         request = [(0, 0), (1, 1), (flexible, 2)]
     if api.name == "ApiVersions":
@@ -47,7 +54,7 @@ def cut_versions(struct, versions):
 
 
 def collect_structs(message):
-    """Lists the structs below a message, inner ones first; those of one name become one with the union of versions."""
+    """Lists the structs below a message, inner ones first; those of one name become one."""
     known = {}
 
     def visit(struct):
@@ -118,7 +125,12 @@ def check_field(field, message):
             raise SchemaError(f"{where}: a tagged field must stay tagged")
         if field.type == "records" or (field.struct and not field.array and field.can_be_null):
             raise SchemaError(f"{where}: not known how to tag this type")
-    if field.can_be_null and not field.array and field.type in PRIMITIVES and PRIMITIVES[field.type]:
+    if (
+        field.can_be_null
+        and not field.array
+        and field.type in PRIMITIVES
+        and PRIMITIVES[field.type]
+    ):
         raise SchemaError(f"{where}: {field.type} can't be null")
     if field.array and field.type in ("bool", "float64", "bytes", "records", "uint16"):
         raise SchemaError(f"{where}: arrays of {field.type} are not supported")
@@ -138,7 +150,7 @@ def fixed_versions(field):
 
 
 def smallest_size(struct, message):
-    """Bytes that the smallest item of this struct takes on the wire, over all versions in which it appears."""
+    """Bytes that the smallest item of this struct takes on the wire, over all its versions."""
     return min(size_in(struct, message, version) for version in struct.versions.all())
 
 

@@ -30,24 +30,46 @@ class CheckTest(unittest.TestCase):
         self.assertEqual(fields[1].struct.fields[0].versions, parse.Versions(1, 4))
 
     def test_structs_of_one_name_are_joined(self):
-        message = resolved(["Old []T 0-2", "  First int8 0-2", "  Both int8 0+",
-                            "Newer []T 3+", "  Both int8 3+", "  Last int8 3+"]).messages[0]
+        message = resolved(
+            [
+                "Old []T 0-2",
+                "  First int8 0-2",
+                "  Both int8 0+",
+                "Newer []T 3+",
+                "  Both int8 3+",
+                "  Last int8 3+",
+            ]
+        ).messages[0]
         self.assertEqual(len(message.structs), 1)
         joined = message.structs[0]
         self.assertEqual([field.name for field in joined.fields], ["First", "Both", "Last"])
-        self.assertEqual([field.versions for field in joined.fields],
-                         [parse.Versions(0, 2), parse.Versions(0, 5), parse.Versions(3, 5)])
+        self.assertEqual(
+            [field.versions for field in joined.fields],
+            [parse.Versions(0, 2), parse.Versions(0, 5), parse.Versions(3, 5)],
+        )
         self.assertIs(message.root.fields[0].struct, message.root.fields[1].struct)
 
     def test_structs_that_differ_are_refused(self):
-        self.assert_refused(["A []T 0-2", "  X int8 0+", "B []T 3+", "  X int16 3+"], "declared in two ways")
+        self.assert_refused(
+            ["A []T 0-2", "  X int8 0+", "B []T 3+", "  X int16 3+"], "declared in two ways"
+        )
         self.assert_refused(["A []T 0-1", "  X int8 0+", "B []T 3+", "  X int8 3+"], "hole")
 
     def test_smallest_sizes(self):
-        message = resolved(["A []T 0+", "  N string 0+", "  I int32 2+", "  S T2 0+", "    U uuid 0-2",
-                            "  G int64 3+ #0@3+"]).messages[0]
+        message = resolved(
+            [
+                "A []T 0+",
+                "  N string 0+",
+                "  I int32 2+",
+                "  S T2 0+",
+                "    U uuid 0-2",
+                "  G int64 3+ #0@3+",
+            ]
+        ).messages[0]
         struct = message.structs[-1]
-        self.assertEqual([check.size_in(struct, message, version) for version in (0, 2, 3)], [18, 22, 7])
+        self.assertEqual(
+            [check.size_in(struct, message, version) for version in (0, 2, 3)], [18, 22, 7]
+        )
         self.assertEqual(check.smallest_size(struct, message), 7)
 
     def test_refused(self):
@@ -76,9 +98,13 @@ class CheckTest(unittest.TestCase):
 
 class NamesTest(unittest.TestCase):
     def test_names(self):
-        for name, snake, json in (("TopicId", "topic_id", "topicId"), ("isKRaftController", "is_kraft_controller", "isKRaftController"),
-                                  ("V3AndBelowTopics", "v3_and_below_topics", "v3AndBelowTopics"),
-                                  ("LastKnownElr", "last_known_elr", "lastKnownElr"), ("V0Host", "v0_host", "v0Host")):
+        for name, snake, json in (
+            ("TopicId", "topic_id", "topicId"),
+            ("isKRaftController", "is_kraft_controller", "isKRaftController"),
+            ("V3AndBelowTopics", "v3_and_below_topics", "v3AndBelowTopics"),
+            ("LastKnownElr", "last_known_elr", "lastKnownElr"),
+            ("V0Host", "v0_host", "v0Host"),
+        ):
             self.assertEqual(names.snake_case(name), snake)
             self.assertEqual(names.json_name(name), json)
 

@@ -4,12 +4,23 @@ from parse import PRIMITIVES
 import names
 
 SCALARS = {
-    "bool": "bool", "int8": "std::int8_t", "int16": "std::int16_t", "int32": "std::int32_t",
-    "int64": "std::int64_t", "uint16": "std::uint16_t", "float64": "double",
+    "bool": "bool",
+    "int8": "std::int8_t",
+    "int16": "std::int16_t",
+    "int32": "std::int32_t",
+    "int64": "std::int64_t",
+    "uint16": "std::uint16_t",
+    "float64": "double",
 }
 READS = {
-    "bool": "boolean", "int8": "int8", "int16": "int16", "int32": "int32", "int64": "int64",
-    "uint16": "uint16", "float64": "float64", "uuid": "uuid",
+    "bool": "boolean",
+    "int8": "int8",
+    "int16": "int16",
+    "int32": "int32",
+    "int64": "int64",
+    "uint16": "uint16",
+    "float64": "float64",
+    "uuid": "uuid",
 }
 
 
@@ -23,7 +34,12 @@ def item_type(field):
         return field.struct.name
     if is_error_code(field):
         return "ErrorCode"
-    other = {"string": "std::string_view", "bytes": "Bytes", "records": "Records", "uuid": "model::Uuid"}
+    other = {
+        "string": "std::string_view",
+        "bytes": "Bytes",
+        "records": "Records",
+        "uuid": "model::Uuid",
+    }
     return SCALARS.get(field.type) or other[field.type]
 
 
@@ -42,7 +58,9 @@ def member_name(field):
 def literal(field):
     """The default of a scalar as a C++ literal."""
     if is_error_code(field):
-        return "ErrorCode::none" if field.default in (None, "0") else f"ErrorCode{{{field.default}}}"
+        return (
+            "ErrorCode::none" if field.default in (None, "0") else f"ErrorCode{{{field.default}}}"
+        )
     if field.default is None:
         return {"bool": "false", "float64": "0.0"}.get(field.type, "0")
     return field.default
@@ -69,7 +87,11 @@ def is_default(field):
     if field.can_be_null:
         if default_is_null(field):
             return f"!{name}.has_value()"
-        inner = f"{name}->empty()" if field.array or not field.struct else f"*{name} == {field.struct.name}{{}}"
+        inner = (
+            f"{name}->empty()"
+            if field.array or not field.struct
+            else f"*{name} == {field.struct.name}{{}}"
+        )
         return f"({name}.has_value() && {inner})"
     if field.array:
         return f"{name}.empty()"
@@ -78,7 +100,11 @@ def is_default(field):
     if field.type == "uuid":
         return f"{name}.is_zero()"
     if field.type in SCALARS:
-        return f"!{name}" if (field.type, literal(field)) == ("bool", "false") else f"{name} == {literal(field)}"
+        return (
+            f"!{name}"
+            if (field.type, literal(field)) == ("bool", "false")
+            else f"{name} == {literal(field)}"
+        )
     if field.default not in (None, '""'):
         return f'{name} == "{field.default}"'
     return f"{name}.empty()"
@@ -89,11 +115,16 @@ def negated(condition):
         return condition[1:]
     if " == " in condition and "(" not in condition:
         return condition.replace(" == ", " != ", 1)
-    return f"!({condition})" if " " in condition and not condition.startswith("(") else f"!{condition}"
+    return (
+        f"!({condition})" if " " in condition and not condition.startswith("(") else f"!{condition}"
+    )
 
 
 def within(versions, enclosing):
-    """A C++ condition: `version` is in `versions`, given that it is in `enclosing`. "" if that is certain, None if impossible."""
+    """A C++ condition: `version` is in `versions`, given that it is in `enclosing`.
+
+    "" if that is certain, None if it is impossible.
+    """
     versions = versions.cut(enclosing)
     if versions.empty():
         return None

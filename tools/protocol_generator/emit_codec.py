@@ -1,4 +1,7 @@
-"""Emits the bodies of read_fields, write_fields and json_fields of one struct: straight lines, one or two per field."""
+"""Emits the bodies of read_fields, write_fields and json_fields of one struct.
+
+Straight lines, one or two per field.
+"""
 
 import cpp_types as cpp
 import names
@@ -33,7 +36,9 @@ class StructCodec:
         self.message = message
         self.where = message.name if struct is message.root else f"{message.name}.{struct.name}"
         self.fixed = [f for f in struct.fields if not fixed_versions(f).empty()]
-        self.tagged = sorted((f for f in struct.fields if not f.tagged.empty()), key=lambda f: f.tag)
+        self.tagged = sorted(
+            (f for f in struct.fields if not f.tagged.empty()), key=lambda f: f.tag
+        )
 
     def has_tags(self):
         return self.message.flexible_from <= self.struct.versions.highest
@@ -87,12 +92,22 @@ class StructCodec:
                 return [f"{name}.read_fields(reader, version);"]
             return self._read_nullable_struct(field, name, null)
         if field.type in ("string", "bytes"):
-            call = f"{field.type}({flexible})" if null is None else f"nullable_{field.type}({flexible}, {null})"
+            call = (
+                f"{field.type}({flexible})"
+                if null is None
+                else f"nullable_{field.type}({flexible}, {null})"
+            )
             return [f"{name} = reader.{call};"]
         if field.type == "records":
             return [f"{name} = reader.records({flexible}, {null});"]
         call = f"reader.{cpp.READS[field.type]}()"
-        return [f"{name} = static_cast<ErrorCode>({call});" if cpp.is_error_code(field) else f"{name} = {call};"]
+        return [
+            (
+                f"{name} = static_cast<ErrorCode>({call});"
+                if cpp.is_error_code(field)
+                else f"{name} = {call};"
+            )
+        ]
 
     def _read_array(self, field, name, flexible, null):
         item = cpp.item_type(field)
@@ -102,18 +117,26 @@ class StructCodec:
             return [f"{name} = codec::read_nullable_items<{item}>(reader, {flexible}, {null});"]
         sizes = f"{smallest_size(field.struct, self.message)}, sizeof({item})"
         if null is None:
-            return [f"codec::read_structs(reader, version, reader.array({flexible}, {sizes}), {name});"]
+            return [
+                f"codec::read_structs(reader, version, reader.array({flexible}, {sizes}), {name});"
+            ]
         count = f"{name}_count"
-        return [f"const auto {count} = reader.nullable_array({flexible}, {null}, {sizes});",
-                f"{name} = std::nullopt;",
-                f"if ({count}) codec::read_structs(reader, version, *{count}, {name}.emplace());"]
+        return [
+            f"const auto {count} = reader.nullable_array({flexible}, {null}, {sizes});",
+            f"{name} = std::nullopt;",
+            f"if ({count}) codec::read_structs(reader, version, *{count}, {name}.emplace());",
+        ]
 
     @staticmethod
     def _read_nullable_struct(field, name, null):
-        # Not emplace(): clang 16 takes a nested struct with member initialisers for not default constructible there.
-        lines = [f"if (reader.int8() < 0) {name} = std::nullopt;", f"else {name} = {field.struct.name}{{}};"]
+        # Not emplace(): clang 16 thinks that a nested struct with member initialisers can't be
+        # constructed there.
+        lines = [
+            f"if (reader.int8() < 0) {name} = std::nullopt;",
+            f"else {name} = {field.struct.name}{{}};",
+        ]
         if null != "true":
-            lines.append(f"if (!{name} && !({null})) reader.fail(\"null where it is not allowed\");")
+            lines.append(f'if (!{name} && !({null})) reader.fail("null where it is not allowed");')
         return lines + [f"if ({name}) {name}->read_fields(reader, version);"]
 
     def _read_tags(self, block):
@@ -123,11 +146,15 @@ class StructCodec:
             return block.add(f"{guard}reader.skip_tags();")
         if not always:
             block.add("if (!flexible) return;")
-        block.open("for (std::uint32_t left = reader.tag_count(); left > 0 && reader.ok(); --left) {")
+        block.open(
+            "for (std::uint32_t left = reader.tag_count(); left > 0 && reader.ok(); --left) {"
+        )
         block.add("const Tag tag = reader.begin_tag();")
         word = "if"
         for field in self.tagged:
-            in_version = cpp.within(field.tagged, self.struct.versions.cut(self._flexible_versions()))
+            in_version = cpp.within(
+                field.tagged, self.struct.versions.cut(self._flexible_versions())
+            )
             condition = f"tag.number == {field.tag}" + (f" && {in_version}" if in_version else "")
             block.open(f"{word} ({condition}) {{")
             for line in self._read_lines(field, True):
@@ -164,8 +191,11 @@ class StructCodec:
             parts = [part for part in self._outside(field)]
             check = f'writer.fail_absent("{self.where}.{field.name}");'
             set_to = cpp.negated(cpp.is_default(field))
-            block.add(f"if (({' || '.join(parts)}) && {set_to}) {check}" if len(parts) > 1
-                      else f"if ({parts[0]} && {set_to}) {check}")
+            block.add(
+                f"if (({' || '.join(parts)}) && {set_to}) {check}"
+                if len(parts) > 1
+                else f"if ({parts[0]} && {set_to}) {check}"
+            )
 
     def _outside(self, field):
         if field.versions.lowest > self.struct.versions.lowest:
@@ -181,8 +211,15 @@ class StructCodec:
         if field.is_struct:
             if null is None:
                 return [f"{name}.write_fields(writer, version);"]
-            illegal = "" if null == "true" else f"if (!{name} && !({null})) writer.null_array(false, false);"
-            lines = [f"writer.int8({name} ? 1 : -1);", f"if ({name}) {name}->write_fields(writer, version);"]
+            illegal = (
+                ""
+                if null == "true"
+                else f"if (!{name} && !({null})) writer.null_array(false, false);"
+            )
+            lines = [
+                f"writer.int8({name} ? 1 : -1);",
+                f"if ({name}) {name}->write_fields(writer, version);",
+            ]
             return ([illegal] if illegal else []) + lines
         if field.type in ("string", "bytes"):
             if null is None:
@@ -201,8 +238,10 @@ class StructCodec:
             return [f"codec::write_nullable_items(writer, {name}, {flexible}, {null});"]
         if null is None:
             return [f"codec::write_structs(writer, version, {name}, {flexible});"]
-        return [f"if ({name}) codec::write_structs(writer, version, *{name}, {flexible});",
-                f"if (!{name}) writer.null_array({flexible}, {null});"]
+        return [
+            f"if ({name}) codec::write_structs(writer, version, *{name}, {flexible});",
+            f"if (!{name}) writer.null_array({flexible}, {null});",
+        ]
 
     def _write_tags(self, block):
         always = self._always_flexible()
@@ -252,5 +291,6 @@ class StructCodec:
         guard = f"if ({name}) " if field.can_be_null else ""
         if field.array:
             return null + [f"{guard}codec::json_structs(json, {key}, version, {value});"]
-        inner = f"json.key({key}), {name}{'->' if field.can_be_null else '.'}json_fields(json, version);"
+        access = "->" if field.can_be_null else "."
+        inner = f"json.key({key}), {name}{access}json_fields(json, version);"
         return null + [guard + inner]

@@ -6,11 +6,13 @@ from parse import HIGHEST
 
 PROTOCOL_HEAD = """# Protocol
 
-Generated from src/protocol/schemas by tools/protocol_generator; do not edit. These are the layouts that Gregor's codec knows
-(Apache Kafka 0.8 to 4.1.1). Which of them the broker serves is what it answers to ApiVersions.
+Generated from src/protocol/schemas by tools/protocol_generator; do not edit. These are the layouts
+that Gregor's codec knows (Apache Kafka 0.8 to 4.1.1). Which of them the broker serves is what it
+answers to ApiVersions.
 
-"Flexible" is the first version with compact lengths and tagged fields; "unstable" the first one that Kafka 4.1.1 marks so.
-Fields are listed in the schema files, in wire order; the notation is explained in src/protocol/schemas/README.md.
+"Flexible" is the first version with compact lengths and tagged fields; "unstable" the first one
+that Kafka 4.1.1 marks so. Fields are listed in the schema files, in wire order; the notation is
+explained in src/protocol/schemas/README.md.
 
 | key | API | versions | flexible | unstable | request header | response header |
 |---:|---|---|---|---|---|---|
@@ -34,8 +36,11 @@ def row(api):
     flexible = "none" if api.flexible_from >= HIGHEST else f"{api.flexible_from}+"
     unstable = "" if api.unstable_from > HIGHEST else f"{api.unstable_from}+"
     link = f"[{api.name}](../src/protocol/schemas/{api.name}.api)"
-    return (f"| {api.key} | {link} | {api.versions.lowest}-{api.versions.highest} | {flexible} | {unstable} "
-            f"| {header_text(api.request_headers)} | {header_text(api.response_headers)} |")
+    return (
+        f"| {api.key} | {link} | {api.versions.lowest}-{api.versions.highest} "
+        f"| {flexible} | {unstable} "
+        f"| {header_text(api.request_headers)} | {header_text(api.response_headers)} |"
+    )
 
 
 def protocol(apis):
@@ -44,8 +49,10 @@ def protocol(apis):
     text = PROTOCOL_HEAD + "\n".join(row(api) for api in keyed) + "\n\n## Notes\n"
     for api in apis:
         if api.notes:
-            text += f"\n### {api.name}\n\n" + "".join(f"- {note}\n" if not note.startswith("  ") else f"  {note.strip()}\n"
-                                                      for note in api.notes)
+            text += f"\n### {api.name}\n\n" + "".join(
+                f"- {note}\n" if not note.startswith("  ") else f"  {note.strip()}\n"
+                for note in api.notes
+            )
     return text
 
 
@@ -57,5 +64,7 @@ def errors(path):
             match = re.match(r"GREGOR_ERROR\((-?\d+), (\w+), (true|false), (true|false)\)", line)
             if match:
                 yes = {"true": "yes", "false": ""}
-                rows.append(f"| {match[1]} | {match[2].upper()} | {yes[match[3]]} | {yes[match[4]]} |")
+                rows.append(
+                    f"| {match[1]} | {match[2].upper()} | {yes[match[3]]} | {yes[match[4]]} |"
+                )
     return ERRORS_HEAD + "\n".join(rows) + "\n"

@@ -40,21 +40,31 @@ def field_of(line):
 class EmitTest(unittest.TestCase):
     def test_header(self):
         text = emit_cpp.header(thing())
-        for line in ("struct ThingRequest {", "  struct Item {", "    ErrorCode error_code = ErrorCode::none;",
-                     "  std::optional<std::string_view> name = std::nullopt;", "  std::vector<Item> items = {};",
-                     "  std::int64_t epoch = -1;", "  std::optional<Records> data = std::nullopt;",
-                     "  static constexpr std::int16_t flexible_from = 3;", "struct Thing {"):
+        for line in (
+            "struct ThingRequest {",
+            "  struct Item {",
+            "    ErrorCode error_code = ErrorCode::none;",
+            "  std::optional<std::string_view> name = std::nullopt;",
+            "  std::vector<Item> items = {};",
+            "  std::int64_t epoch = -1;",
+            "  std::optional<Records> data = std::nullopt;",
+            "  static constexpr std::int16_t flexible_from = 3;",
+            "struct Thing {",
+        ):
             self.assertIn(line + "\n", text)
 
     def test_source(self):
         text = emit_cpp.source(thing())
-        for line in ("  name = reader.nullable_string(flexible, version >= 2);",
-                     "  if (version >= 1 && version <= 4) codec::read_structs(reader, version, "
-                     "reader.array(flexible, 2, sizeof(Item)), items);",
-                     '  if ((version < 1 || version > 4) && !items.empty()) writer.fail_absent("ThingRequest.Items");',
-                     "    if (tag.number == 0) {",
-                     "  const bool has_epoch = epoch != -1;",
-                     '  if (version >= 3 && epoch != -1) json.field("epoch", epoch);'):
+        for line in (
+            "  name = reader.nullable_string(flexible, version >= 2);",
+            "  if (version >= 1 && version <= 4) codec::read_structs(reader, version, "
+            "reader.array(flexible, 2, sizeof(Item)), items);",
+            "  if ((version < 1 || version > 4) && !items.empty()) "
+            'writer.fail_absent("ThingRequest.Items");',
+            "    if (tag.number == 0) {",
+            "  const bool has_epoch = epoch != -1;",
+            '  if (version >= 3 && epoch != -1) json.field("epoch", epoch);',
+        ):
             self.assertIn(line + "\n", text)
         self.assertNotIn("ThingRequest.Name", text)  # ignorable: dropped silently
 
@@ -69,12 +79,17 @@ class EmitTest(unittest.TestCase):
 
     def test_defaults(self):
         for line, initial, condition in (
-                ("A int32 0+ =0x7fffffff", " = 0x7fffffff", "a == 0x7fffffff"), ("A bool 0+ =true", " = true", "a == true"),
-                ("A bool 0+", " = false", "!a"), ("A uuid 0+", " = {}", "a.is_zero()"),
-                ("A string 0+ ?0+", " = std::string_view{}", "(a.has_value() && a->empty())"),
-                ("A []int8 0+ ?0+ =null", " = std::nullopt", "!a.has_value()")):
+            ("A int32 0+ =0x7fffffff", " = 0x7fffffff", "a == 0x7fffffff"),
+            ("A bool 0+ =true", " = true", "a == true"),
+            ("A bool 0+", " = false", "!a"),
+            ("A uuid 0+", " = {}", "a.is_zero()"),
+            ("A string 0+ ?0+", " = std::string_view{}", "(a.has_value() && a->empty())"),
+            ("A []int8 0+ ?0+ =null", " = std::nullopt", "!a.has_value()"),
+        ):
             field = field_of(line)
-            self.assertEqual((cpp_types.initializer(field), cpp_types.is_default(field)), (initial, condition))
+            self.assertEqual(
+                (cpp_types.initializer(field), cpp_types.is_default(field)), (initial, condition)
+            )
         self.assertEqual(cpp_types.negated("!a"), "a")
         self.assertEqual(cpp_types.negated("a == 1"), "a != 1")
         self.assertEqual(cpp_types.negated("a == T{}"), "a != T{}")
@@ -82,7 +97,11 @@ class EmitTest(unittest.TestCase):
 
     def test_docs(self):
         text = emit_docs.protocol([thing()])
-        self.assertIn("| 7 | [Thing](../src/protocol/schemas/Thing.api) | 0-5 | 3+ |  | v1, v2 from 3 | v0, v1 from 3 |", text)
+        self.assertIn(
+            "| 7 | [Thing](../src/protocol/schemas/Thing.api) | 0-5 | 3+ |  "
+            "| v1, v2 from 3 | v0, v1 from 3 |",
+            text,
+        )
 
 
 class GenerateTest(unittest.TestCase):
@@ -101,7 +120,9 @@ class GenerateTest(unittest.TestCase):
     def test_list_and_out_agree_and_same_files_are_not_touched(self):
         code, names, _ = self.run_generate("--list")
         self.assertEqual(code, 0)
-        self.assertEqual(names.split(), ["api_key.h", "api_table.cc", "registry.cc", "thing.cc", "thing.h"])
+        self.assertEqual(
+            names.split(), ["api_key.h", "api_table.cc", "registry.cc", "thing.cc", "thing.h"]
+        )
         out = self.root / "out"
         self.run_generate("--out", out)
         self.assertEqual(sorted(path.name for path in out.iterdir()), names.split())

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Makes C++ and documents from the schema files; the build calls it.
 
-  generate.py SCHEMA_DIR --list                 names of the C++ files that --out writes, one per line
-  generate.py SCHEMA_DIR --out DIR              writes them; a file that is the same already is not touched
-  generate.py SCHEMA_DIR --docs FILE            writes docs/protocol.md
-  generate.py SCHEMA_DIR --check-docs FILE      fails if that file is not what --docs would write
-  generate.py --errors DEF --docs FILE          writes docs/errors.md from error_codes.def; --check-docs as above
+generate.py SCHEMA_DIR --list               names of the C++ files that --out writes, one per line
+generate.py SCHEMA_DIR --out DIR            writes them; what is the same already is not touched
+generate.py SCHEMA_DIR --docs FILE          writes docs/protocol.md
+generate.py SCHEMA_DIR --check-docs FILE    fails if that file is not what --docs would write
+generate.py --errors DEF --docs FILE        docs/errors.md from error_codes.def; or --check-docs
 """
 
 import argparse
@@ -20,7 +20,10 @@ import parse
 
 def load(schema_dir):
     """All APIs by key, then the headers."""
-    apis = [check.resolve(parse.parse_file(path)) for path in sorted(pathlib.Path(schema_dir).glob("*.api"))]
+    apis = [
+        check.resolve(parse.parse_file(path))
+        for path in sorted(pathlib.Path(schema_dir).glob("*.api"))
+    ]
     check.check_all(apis)
     return sorted(apis, key=lambda api: (api.key is None, api.key or 0, api.name))
 
@@ -33,7 +36,9 @@ def write_if_changed(path, text):
 
 
 def arguments(argv):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("schema_dir", nargs="?")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--out")

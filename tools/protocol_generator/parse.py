@@ -1,6 +1,7 @@
-"""Reads schema files (src/protocol/schemas/*.api) into Api objects. The notation is described in that folder's README.md.
+"""Reads schema files (src/protocol/schemas/*.api) into Api objects.
 
-Only the shape of the text is judged here; whether a schema makes sense is check.py's business.
+The notation is described in that folder's README.md. Only the shape of the text is judged
+here; whether a schema makes sense is check.py's business.
 """
 
 import re
@@ -10,8 +11,17 @@ from typing import List, Optional
 HIGHEST = 32767  # "0+" has this end until it is cut to the versions of its API
 
 PRIMITIVES = {
-    "bool": 1, "int8": 1, "int16": 2, "int32": 4, "int64": 8, "uint16": 2, "float64": 8, "uuid": 16,
-    "string": None, "bytes": None, "records": None,
+    "bool": 1,
+    "int8": 1,
+    "int16": 2,
+    "int32": 4,
+    "int64": 8,
+    "uint16": 2,
+    "float64": 8,
+    "uuid": 16,
+    "string": None,
+    "bytes": None,
+    "records": None,
 }
 
 
@@ -87,7 +97,7 @@ class Struct:
 
 @dataclass
 class Message:
-    """Request, response or header: the top-level struct and the structs below it, inner ones first."""
+    """Request, response or header: the top-level struct and those below it, inner ones first."""
 
     name: str
     root: Struct
@@ -137,7 +147,9 @@ def parse_field(line, where):
     if len(words) < 3:
         raise SchemaError(f"{where}: a field needs a name, a type and versions")
     array = words[1].startswith("[]")
-    result = Field(words[0], words[1][2:] if array else words[1], array, parse_versions(words[2], where))
+    result = Field(
+        words[0], words[1][2:] if array else words[1], array, parse_versions(words[2], where)
+    )
     result.where = where
     for word in words[3:]:
         parse_option(result, word, where)
@@ -229,7 +241,9 @@ def parse_text(text, path):
             elif words[0] == "header" and len(words) == 2:
                 api = Api(words[1], None, NONE, path=path)
             elif api is None:
-                raise SchemaError(f"{where}: the first line must be `api <Name> key <n>` or `header <Name>`")
+                raise SchemaError(
+                    f"{where}: the first line must be `api <Name> key <n>` or `header <Name>`"
+                )
             else:
                 parse_head(api, line, where)
         elif section == "notes":

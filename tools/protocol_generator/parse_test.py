@@ -37,7 +37,9 @@ class ParseTest(unittest.TestCase):
         self.assertEqual(api.response_headers, [(0, 0), (3, 1)])
         self.assertEqual(api.listeners, ["broker", "controller"])
         self.assertEqual(api.notes, ["One.", "  More of it."])
-        self.assertEqual([message.name for message in api.messages], ["ThingRequest", "ThingResponse"])
+        self.assertEqual(
+            [message.name for message in api.messages], ["ThingRequest", "ThingResponse"]
+        )
 
     def test_fields(self):
         name, items, epoch = parse.parse_text(SHEET, "Thing.api").messages[0].root.fields
@@ -66,11 +68,17 @@ class ParseTest(unittest.TestCase):
     def test_headers(self):
         self.assertEqual(parse.parse_headers("h2", ""), [(0, 2)])
         self.assertEqual(parse.parse_headers("h0 always", ""), [(0, 0)])
-        self.assertEqual(parse.parse_headers("h0 v0, h1 v1-2, h2 v3+", ""), [(0, 0), (1, 1), (3, 2)])
+        self.assertEqual(
+            parse.parse_headers("h0 v0, h1 v1-2, h2 v3+", ""), [(0, 0), (1, 1), (3, 2)]
+        )
 
     def test_errors_name_the_line(self):
-        for bad, line in ((" Name string 0+", 10), ("  Name string", 10), ("  Name string 0+ what", 10),
-                          ("      Name string 0+", 10)):
+        for bad, line in (
+            (" Name string 0+", 10),
+            ("  Name string", 10),
+            ("  Name string 0+ what", 10),
+            ("      Name string 0+", 10),
+        ):
             text = SHEET.replace("  Name string 0+ ?2+ =null ign", bad)
             with self.assertRaisesRegex(parse.SchemaError, f"Thing.api:{line}:"):
                 parse.parse_text(text, "Thing.api")
