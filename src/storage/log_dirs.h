@@ -1,4 +1,5 @@
-// The log directories of one broker: locks, meta.properties, checkpoints, and loading all partitions at start.
+// The log directories of one broker: locks, meta.properties, checkpoints, and loading all
+// partitions at start.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,8 @@
 namespace gregor::storage {
 
 struct LogDirsOptions {
-  std::vector<std::string> paths;                ///< log.dirs
-  std::uint32_t recovery_threads_per_dir = 1;    ///< num.recovery.threads.per.data.dir
+  std::vector<std::string> paths;              ///< log.dirs
+  std::uint32_t recovery_threads_per_dir = 1;  ///< num.recovery.threads.per.data.dir
 };
 
 /// What meta.properties says; fields that are absent are empty.
@@ -42,46 +43,55 @@ struct FoundPartition {
 /// Offsets of partitions for the three checkpoint files of one log dir.
 struct DirCheckpoints {
   std::map<model::TopicPartition, model::Offset> recovery_points;
-  std::map<model::TopicPartition, model::Offset> log_starts;  ///< only those above their first segment's base offset
+  std::map<model::TopicPartition, model::Offset>
+      log_starts;  ///< only those above their first segment's base offset
   std::map<model::TopicPartition, model::Offset> high_watermarks;
 };
 
-/// Thread: its functions block and are called from the I/O pool (or before the shards start); calls for one log dir
-/// must not overlap except load().
-/// Order at start: open -> meta() checks / write_meta -> find_partitions -> load (any number in parallel) -> ...
-/// Order at a clean stop: all logs closed -> write_checkpoints -> write_clean_shutdown_marker.
+/// Thread: its functions block and are called from the I/O pool (or before the shards start); calls
+/// for one log dir must not overlap except load(). Order at start: open -> meta() checks /
+/// write_meta -> find_partitions -> load (any number in parallel) -> ... Order at a clean stop: all
+/// logs closed -> write_checkpoints -> write_clean_shutdown_marker.
 class LogDirs {
  public:
-  /// Makes missing directories, takes the locks, reads meta.properties and the checkpoints, removes the clean-shutdown
-  /// markers (after noting them), finishes interrupted deletions.
-  /// @errors kafka_storage_error: locked by another process, not a directory, unreadable, KRaft's meta.properties
+  /// Makes missing directories, takes the locks, reads meta.properties and the checkpoints, removes
+  /// the clean-shutdown markers (after noting them), finishes interrupted deletions.
+  /// @errors kafka_storage_error: locked by another process, not a directory, unreadable, KRaft's
+  /// meta.properties
   ///         (version 1, with a hint), two dirs that disagree
-  [[nodiscard]] static Result<std::unique_ptr<LogDirs>> open(runtime::FileSystem& files, LogDirsOptions options);
+  [[nodiscard]] static Result<std::unique_ptr<LogDirs>> open(runtime::FileSystem& files,
+                                                             LogDirsOptions options);
   virtual ~LogDirs() = default;
 
   [[nodiscard]] virtual const std::vector<std::string>& paths() const = 0;
   /// What the dirs agree on (an empty one if none has the file).
   [[nodiscard]] virtual MetaProperties meta() const = 0;
   /// Writes meta.properties (version 0) to every dir that lacks it or lacks a field. @durable yes.
-  [[nodiscard]] virtual Result<void> write_meta(std::int32_t broker_id, const std::string& cluster_id) = 0;
+  [[nodiscard]] virtual Result<void> write_meta(std::int32_t broker_id,
+                                                const std::string& cluster_id) = 0;
   [[nodiscard]] virtual bool was_clean(std::uint32_t log_dir) const = 0;
   [[nodiscard]] virtual const std::vector<FoundPartition>& partitions() const = 0;
 
-  /// Loads a found partition, with recovery if its dir was not clean. Thread: any, also in parallel.
-  [[nodiscard]] virtual Result<std::unique_ptr<LoadedLog>> load(const FoundPartition& found,
-                                                                std::shared_ptr<const config::TopicConfig> config) = 0;
-  /// Makes the folder of a new partition in the dir with the fewest partitions and an empty log at offset 0. Serialised
-  /// inside. @durable yes: the folder's entry is synced.
-  [[nodiscard]] virtual Result<std::unique_ptr<LoadedLog>> create(const model::TopicPartition& partition, model::Uuid topic_id,
-                                                                  std::shared_ptr<const config::TopicConfig> config) = 0;
+  /// Loads a found partition, with recovery if its dir was not clean. Thread: any, also in
+  /// parallel.
+  [[nodiscard]] virtual Result<std::unique_ptr<LoadedLog>> load(
+      const FoundPartition& found, std::shared_ptr<const config::TopicConfig> config) = 0;
+  /// Makes the folder of a new partition in the dir with the fewest partitions and an empty log at
+  /// offset 0. Serialised inside. @durable yes: the folder's entry is synced.
+  [[nodiscard]] virtual Result<std::unique_ptr<LoadedLog>> create(
+      const model::TopicPartition& partition, model::Uuid topic_id,
+      std::shared_ptr<const config::TopicConfig> config) = 0;
   /// Which dir a partition is in.
-  [[nodiscard]] virtual std::optional<std::uint32_t> find(const model::TopicPartition& partition) const = 0;
+  [[nodiscard]] virtual std::optional<std::uint32_t> find(
+      const model::TopicPartition& partition) const = 0;
   /// The partition's log has been retired: it no longer counts and leaves the checkpoints.
   virtual void forget(const model::TopicPartition& partition) = 0;
 
   /// Rewrites the checkpoint files of one dir that changed (tmp, sync, rename, sync dir).
-  [[nodiscard]] virtual Result<void> write_checkpoints(std::uint32_t log_dir, const DirCheckpoints& checkpoints) = 0;
-  [[nodiscard]] virtual Result<void> write_clean_shutdown_marker(std::uint32_t log_dir, std::int64_t broker_epoch) = 0;
+  [[nodiscard]] virtual Result<void> write_checkpoints(std::uint32_t log_dir,
+                                                       const DirCheckpoints& checkpoints) = 0;
+  [[nodiscard]] virtual Result<void> write_clean_shutdown_marker(std::uint32_t log_dir,
+                                                                 std::int64_t broker_epoch) = 0;
 
   /// Folders named "...-delete", found at start or made by PartitionLog::retire.
   [[nodiscard]] virtual std::vector<std::string> deleted_folders() const = 0;

@@ -21,8 +21,8 @@ namespace gregor::storage {
 
 struct LoadedLog;  // log_loader.h: what loading found, before it is bound to a shard
 
-/// Bytes of a segment that may be sent to a reader: whole batches, checked (written by this process or CRC-checked since
-/// the file was opened) and resident in the page cache when handed out.
+/// Bytes of a segment that may be sent to a reader: whole batches, checked (written by this process
+/// or CRC-checked since the file was opened) and resident in the page cache when handed out.
 struct LogSlice {
   std::shared_ptr<const runtime::File> file;  ///< keeps an unlinked file readable
   std::uint64_t position = 0;
@@ -31,16 +31,19 @@ struct LogSlice {
 
 struct ReadRequest {
   model::Offset from;
-  model::Offset end;                 ///< nothing at or after this offset is returned (high watermark, LSO or log end)
-  std::uint64_t bytes_max = 0;       ///< soft: the last batch may be cut at this limit
-  bool first_batch_whole = false;    ///< return the first batch whole even if it is larger than bytes_max
+  model::Offset
+      end;  ///< nothing at or after this offset is returned (high watermark, LSO or log end)
+  std::uint64_t bytes_max = 0;  ///< soft: the last batch may be cut at this limit
+  bool first_batch_whole =
+      false;  ///< return the first batch whole even if it is larger than bytes_max
 };
 
 struct ReadResult {
   std::vector<LogSlice> slices;  ///< in order; empty if nothing is there
   std::uint64_t size = 0;        ///< sum of the slices
   model::Offset first;           ///< base offset of the first batch returned; may lie below `from`
-  std::uint64_t first_batch_bytes = 0;  ///< size of the first batch as stored, even if it was cut or left out
+  std::uint64_t first_batch_bytes =
+      0;  ///< size of the first batch as stored, even if it was cut or left out
 };
 
 /// What an append was given.
@@ -60,6 +63,7 @@ struct TimestampOffset {
 /// A rejected produce batch: the error and, for invalid records, which ones.
 struct BatchError {
   Error error;
+  bool log_consulted = true;  ///< false: the reply's LogStartOffset is -1
   struct Record {
     std::int32_t index = 0;
     std::string message;
@@ -74,7 +78,8 @@ using AppendResult = tl::expected<T, BatchError>;
 ///
 /// Thread:    owned by one shard; call only from it.
 /// Owns:      its segments and their file handles. Borrows: Shard&, must outlive it.
-/// Invariant: log_start <= recovery_point <= log_end <= staged_end; log_start <= high_watermark <= log_end; segments are
+/// Invariant: log_start <= recovery_point <= log_end <= staged_end; log_start <= high_watermark <=
+/// log_end; segments are
 ///            contiguous and only the last is writable.
 class PartitionLog {
  public:
@@ -84,29 +89,36 @@ class PartitionLog {
   PartitionLog(const PartitionLog&) = delete;
   PartitionLog& operator=(const PartitionLog&) = delete;
 
-  /// Appends one batch of a producer as the leader: validates it (every record is walked), gives offsets and epoch in
-  /// place, rolls if needed, writes (all appends of one turn in one pwritev), and, if flush.messages asks for it, waits
-  /// for the disk. Ends when the answer may be sent; the high watermark is not touched.
+  /// Appends one batch of a producer as the leader: validates it (every record is walked), gives
+  /// offsets and epoch in place, rolls if needed, writes (all appends of one turn in one pwritev),
+  /// and, if flush.messages asks for it, waits for the disk. Ends when the answer may be sent; the
+  /// high watermark is not touched.
   ///
-  /// @param batch  the records field of the request, wire bytes; changed in place; must stay until the task has ended
+  /// @param batch  the records field of the request, wire bytes; changed in place; must stay until
+  /// the task has ended
   /// @return  offsets given; nothing of it is in the log on an error
-  /// @errors  corrupt_message, invalid_record, invalid_timestamp, message_too_large, record_list_too_large,
-  ///          unsupported_compression_type, unsupported_version (producer id: not yet), kafka_storage_error
+  /// @errors  corrupt_message, invalid_record, invalid_timestamp, message_too_large,
+  /// record_list_too_large,
+  ///          unsupported_compression_type, unsupported_version (producer id: not yet),
+  ///          kafka_storage_error
   /// @durable page cache; the disk if flush.messages asked for it
   runtime::Task<AppendResult<AppendInfo>> append(ByteSpan batch, model::LeaderEpoch epoch);
 
-  /// Finds the batches from request.from on, checked and resident (it may go through the I/O pool for that).
-  /// @errors offset_out_of_range if from < log_start or from > log_end; corrupt_message (damage: file and offset in the
+  /// Finds the batches from request.from on, checked and resident (it may go through the I/O pool
+  /// for that).
+  /// @errors offset_out_of_range if from < log_start or from > log_end; corrupt_message (damage:
+  /// file and offset in the
   ///         detail); kafka_storage_error
   runtime::Task<Result<ReadResult>> read(ReadRequest request);
 
   /// First record, by offset, with timestamp >= `timestamp` and log_start <= offset < `end`.
-  runtime::Task<Result<TimestampOffset>> offset_for_time(model::TimestampMs timestamp, model::Offset end);
+  runtime::Task<Result<TimestampOffset>> offset_for_time(model::TimestampMs timestamp,
+                                                         model::Offset end);
   /// The earliest record that carries the greatest timestamp; nothing if it lies at or after `end`.
   runtime::Task<Result<TimestampOffset>> offset_of_max_timestamp(model::Offset end);
 
   [[nodiscard]] model::Offset log_start() const;
-  [[nodiscard]] model::Offset log_end() const;      ///< end of what is written
+  [[nodiscard]] model::Offset log_end() const;  ///< end of what is written
   [[nodiscard]] model::Offset recovery_point() const;
   [[nodiscard]] model::Offset high_watermark() const;
   /// Clamped to [log_start, log_end].
@@ -114,7 +126,8 @@ class PartitionLog {
   [[nodiscard]] std::uint64_t size_bytes() const;
   [[nodiscard]] std::uint64_t segment_count() const;
 
-  /// Called on the shard after each successful write, with the new log end. At most one; must not destroy the log.
+  /// Called on the shard after each successful write, with the new log end. At most one; must not
+  /// destroy the log.
   void on_log_end(UniqueFunction<void(model::Offset)> callback);
 
   /// Writes the epoch's entry (start = log end) before the first append under it. @durable yes.
@@ -137,9 +150,11 @@ class PartitionLog {
 
   /// Everything appended so far is on the disk when it ends; moves the recovery point.
   runtime::Task<Result<void>> flush();
-  /// Waits for running work, flushes, trims the indexes, closes. Nothing may be called afterwards but the destructor.
+  /// Waits for running work, flushes, trims the indexes, closes. Nothing may be called afterwards
+  /// but the destructor.
   runtime::Task<Result<void>> close();
-  /// Waits for running work, renames the folder to "...-delete" and closes; the files go later (remove_deleted).
+  /// Waits for running work, renames the folder to "...-delete" and closes; the files go later
+  /// (remove_deleted).
   /// @return the new path. @durable yes.
   runtime::Task<Result<std::string>> retire(std::string unique_suffix);
 
@@ -150,7 +165,7 @@ class PartitionLog {
 
  private:
   class State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;  ///< shared with the operations that run
 };
 
 }  // namespace gregor::storage

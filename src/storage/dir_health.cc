@@ -1,0 +1,35 @@
+#include "storage/dir_health.h"
+
+#include <algorithm>
+
+namespace gregor::storage {
+
+bool DirHealth::is_healthy(runtime::Instant now) {
+  const std::int64_t now_ns = now.time_since_epoch().count();
+  std::int64_t halved = halved_at_ns_.load(std::memory_order_relaxed);
+  if (halved == INT64_MIN || now_ns - halved >= writeback_time.count()) {
+    if (halved_at_ns_.compare_exchange_strong(halved, now_ns)) {
+      dirty_bytes_.store(dirty_bytes_.load(std::memory_order_relaxed) / 2,
+                         std::memory_order_relaxed);
+    }
+  }
+  return now_ns >= slow_until_ns_.load(std::memory_order_relaxed) &&
+         dirty_bytes_.load(std::memory_order_relaxed) <= dirty_bytes_max;
+}
+
+void DirHealth::wrote(std::uint64_t bytes, runtime::Instant start, runtime::Instant end) {
+  dirty_bytes_.fetch_add(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
+  if (end - start > slow_write) {
+    slow_until_ns_.store((end + recovery_time).time_since_epoch().count(),
+                         std::memory_order_relaxed);
+  }
+}
+
+void DirHealth::synced(std::uint64_t bytes) {
+  const auto before =
+      dirty_bytes_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
+  // The halving above may have taken these bytes away already.
+  if (before < static_cast<std::int64_t>(bytes)) dirty_bytes_.store(0, std::memory_order_relaxed);
+}
+
+}  // namespace gregor::storage

@@ -1,0 +1,39 @@
+// How a log dir's disk is doing: decides whether a write is made on the shard or in the I/O pool.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "runtime/clock.h"
+
+namespace gregor::storage {
+
+/// Buffered writes are memory copies until the disk falls behind; then the kernel makes the writer
+/// wait. A shard must not wait, so after a sign of that the writes go to the I/O pool for a while.
+///
+/// Thread: any (atomics); shared by all logs of one log dir.
+class DirHealth {
+ public:
+  /// A write that takes longer makes the dir unhealthy.
+  static constexpr runtime::Duration slow_write = std::chrono::milliseconds(5);
+  /// For how long, after the last slow write, writes go to the I/O pool.
+  static constexpr runtime::Duration recovery_time = std::chrono::seconds(1);
+  /// Bytes that were written and not synced, as far as this process knows, above which writes go to
+  /// the pool: beyond its dirty limit the kernel stops writers without warning.
+  static constexpr std::int64_t dirty_bytes_max = std::int64_t{1} << 30;
+  /// The kernel writes dirty pages back on its own; of what was written, half is taken to be clean
+  /// after this time (its default expiry is 30 s).
+  static constexpr runtime::Duration writeback_time = std::chrono::seconds(15);
+
+  [[nodiscard]] bool is_healthy(runtime::Instant now);
+  /// Notes a write of `bytes` that began at `start` and ended at `end`.
+  void wrote(std::uint64_t bytes, runtime::Instant start, runtime::Instant end);
+  void synced(std::uint64_t bytes);
+
+ private:
+  std::atomic<std::int64_t> slow_until_ns_{INT64_MIN};
+  std::atomic<std::int64_t> dirty_bytes_{0};
+  std::atomic<std::int64_t> halved_at_ns_{INT64_MIN};
+};
+
+}  // namespace gregor::storage

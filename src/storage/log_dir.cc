@@ -1,0 +1,211 @@
+#include "storage/log_dir.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "base/log.h"
+#include "storage/batch_scan.h"
+#include "storage/file_names.h"
+#include "storage/leader_epoch_cache.h"
+#include "storage/meta_properties.h"
+#include "storage/partition_metadata.h"
+#include "storage/small_file.h"
+
+namespace gregor::storage {
+namespace {
+
+constexpr int path_depth_max = 64;
+
+/// Makes a directory and those above it that are missing, and syncs the new entries.
+Result<void> create_directories(runtime::FileSystem& files, const std::string& path) {
+  std::vector<std::string> missing;
+  std::string at = path;
+  for (int depth = 0; depth < path_depth_max; ++depth) {
+    const auto info = files.stat(at);
+    if (info) break;
+    if (info.error().os_error != ENOENT) return fail(info.error());
+    missing.push_back(at);
+    const auto parent = parent_directory(at);
+    if (parent == at || parent == ".") break;
+    at = parent;
+  }
+  for (auto next = missing.rbegin(); next != missing.rend(); ++next) {
+    if (auto made = files.create_directory(*next); !made) return made;
+    if (auto synced = sync_entries(files, parent_directory(*next)); !synced) return synced;
+  }
+  return {};
+}
+
+/// The path to use: that of a symlink to a directory gets a "/.", so that it is followed.
+Result<std::string> settled_path(runtime::FileSystem& files, std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  if (auto made = create_directories(files, path); !made) return fail(std::move(made.error()));
+  const auto info = files.stat(path);
+  if (!info) return fail(info.error());
+  if (info->is_directory) return path;
+  const std::string followed = path + "/.";
+  const auto target = files.stat(followed);
+  if (target && target->is_directory) return followed;
+  return fail(ErrorCode::kafka_storage_error, fmt::format("{} is not a directory", path), ENOTDIR);
+}
+
+/// An unreadable checkpoint costs time or knowledge that comes back, so it is no reason to stop.
+void read_checkpoint(runtime::FileSystem& files, const std::string& directory,
+                     std::string_view name, Checkpoint& checkpoint) {
+  checkpoint.path = join_path(directory, name);
+  auto text = read_small_file(files, checkpoint.path);
+  if (!text) {
+    log::warn("storage", "{} can't be read and is ignored: {}", checkpoint.path,
+              text.error().detail);
+    return;
+  }
+  if (!*text) return;
+  auto offsets = parse_offset_checkpoint(**text);
+  if (!offsets) {
+    log::warn("storage", "{} is malformed and is ignored: {}", checkpoint.path,
+              offsets.error().detail);
+    return;
+  }
+  checkpoint.text = std::move(**text);
+  checkpoint.offsets = std::move(*offsets);
+}
+
+std::optional<model::Uuid> read_topic_id(runtime::FileSystem& files, const std::string& folder) {
+  const auto path = join_path(folder, names::partition_metadata);
+  const auto text = read_small_file(files, path);
+  if (text && !*text) return std::nullopt;
+  const auto id = text ? parse_partition_metadata(**text) : fail(text.error());
+  if (id) return *id;
+  log::warn("storage", "{} is ignored: {}", path, id.error().detail);
+  return std::nullopt;
+}
+
+/// The leader epochs as the headers of all batches say; for a checkpoint that is damaged.
+Result<std::vector<EpochStart>> epochs_of_batches(runtime::FileSystem& files,
+                                                  const std::string& folder) {
+  LeaderEpochCache epochs;
+  const auto entries = files.list(folder);
+  if (!entries) return fail(entries.error());
+  for (const auto& entry : *entries) {
+    const auto name = parse_segment_file_name(entry.name);
+    if (!name || name->suffix != names::log_suffix || !entry.is_regular) continue;
+    const auto log = files.open(join_path(folder, entry.name), runtime::OpenMode::read);
+    if (!log) return fail(log.error());
+    BatchScanner scanner(**log, 0, entry.size);
+    for (;;) {
+      const auto batch = scanner.next(BatchScanner::Check::header);
+      if (!batch || !*batch) break;  // loading the log says what is wrong there
+      const auto& header = (*batch)->header;
+      if (header.leader_epoch > epochs.latest()) {
+        epochs.assign(header.leader_epoch, header.base_offset);
+      }
+    }
+  }
+  return std::vector<EpochStart>(epochs.entries().begin(), epochs.entries().end());
+}
+
+Result<std::vector<EpochStart>> read_epochs(runtime::FileSystem& files, const std::string& folder) {
+  const auto path = join_path(folder, names::epoch_checkpoint);
+  const auto text = read_small_file(files, path);
+  if (!text) return fail(text.error());
+  if (!*text) return std::vector<EpochStart>();
+  auto epochs = parse_epoch_checkpoint(**text);
+  if (epochs) return epochs;
+  log::warn("storage", "{} is malformed and is made anew from the batches: {}", path,
+            epochs.error().detail);
+  return epochs_of_batches(files, folder);
+}
+
+bool is_left_alone(std::string_view name) {
+  return name == "__cluster_metadata-0" || name == "remote-log-index-cache" ||
+         is_deleted_folder(name);
+}
+
+}  // namespace
+
+Result<LogDir> LogDir::open(runtime::FileSystem& files, const std::string& asked) {
+  LogDir dir;
+  auto settled = settled_path(files, asked);
+  if (!settled) return fail(std::move(settled.error()));
+  dir.path = std::move(*settled);
+  dir.health = std::make_shared<DirHealth>();
+  auto lock = files.lock(join_path(dir.path, names::lock));
+  if (!lock && lock.error().os_error == EWOULDBLOCK) {
+    return fail(
+        ErrorCode::kafka_storage_error,
+        fmt::format("the log dir {} is in use by another process, which holds its .lock", dir.path),
+        EWOULDBLOCK);
+  }
+  if (!lock) return fail(std::move(lock.error()));
+  dir.lock = std::move(*lock);
+  const auto meta_path = join_path(dir.path, names::meta_properties);
+  const auto text = read_small_file(files, meta_path);
+  if (!text) return fail(text.error());
+  if (!*text) return dir;
+  auto meta = parse_meta_properties(**text, meta_path);
+  if (!meta) return fail(std::move(meta.error()));
+  dir.meta = std::move(*meta);
+  return dir;
+}
+
+Result<void> LogDir::begin(runtime::FileSystem& files) {
+  const auto marker = join_path(path, names::clean_shutdown);
+  const auto info = files.stat(marker);
+  if (!info && info.error().os_error != ENOENT) return fail(info.error());
+  was_clean = info.has_value();
+  if (was_clean) {
+    if (auto removed = files.remove(marker); !removed) return removed;
+    if (auto synced = sync_entries(files, path); !synced) return synced;
+  }
+  read_checkpoint(files, path, names::recovery_points, recovery_points);
+  read_checkpoint(files, path, names::log_starts, log_starts);
+  read_checkpoint(files, path, names::high_watermarks, high_watermarks);
+  return {};
+}
+
+Result<std::vector<FoundFolder>> LogDir::find_partitions(runtime::FileSystem& files) const {
+  const auto entries = files.list(path);
+  if (!entries) return fail(entries.error());
+  std::vector<FoundFolder> found;
+  for (const auto& entry : *entries) {
+    const auto partition = parse_partition_folder(entry.name);
+    if (!entry.is_directory) {
+      if (partition) log::warn("storage", "{}/{} is not a directory: skipped", path, entry.name);
+      continue;
+    }
+    if (is_left_alone(entry.name)) continue;
+    if (!partition) {
+      log::warn("storage", "{}/{} is not the folder of a partition: skipped", path, entry.name);
+      continue;
+    }
+    const auto folder = join_path(path, entry.name);
+    auto epochs = read_epochs(files, folder);
+    if (!epochs) return fail(std::move(epochs.error()));
+    found.push_back({*partition, read_topic_id(files, folder), std::move(*epochs)});
+  }
+  return found;
+}
+
+Result<void> write_checkpoint(runtime::FileSystem& files, Checkpoint& checkpoint,
+                              const OffsetsByPartition& offsets) {
+  std::string text = format_offset_checkpoint(offsets);
+  if (text == checkpoint.text) return {};
+  checkpoint.text.clear();  // unknown, if the next line fails
+  if (auto wrote = replace_small_file(files, checkpoint.path, text); !wrote) return wrote;
+  checkpoint.text = std::move(text);
+  return {};
+}
+
+Result<void> remove_folder(runtime::FileSystem& files, const std::string& path) {
+  const auto entries = files.list(path);
+  if (!entries && entries.error().os_error == ENOENT) return {};
+  if (!entries) return fail(entries.error());
+  for (const auto& entry : *entries) {
+    if (auto removed = files.remove(join_path(path, entry.name)); !removed) return removed;
+  }
+  if (auto removed = files.remove(path); !removed) return removed;
+  return sync_entries(files, parent_directory(path));
+}
+
+}  // namespace gregor::storage

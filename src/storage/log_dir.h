@@ -1,0 +1,58 @@
+// One log directory: what lies in its root. LogDirs holds one for each of log.dirs.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "runtime/file_system.h"
+#include "storage/checkpoint_file.h"
+#include "storage/dir_health.h"
+#include "storage/log_dirs.h"
+
+namespace gregor::storage {
+
+/// A text checkpoint in the root of a log dir.
+struct Checkpoint {
+  std::string path;
+  std::string text;            ///< as it stands in the file, if that is known
+  OffsetsByPartition offsets;  ///< as it was read at start
+};
+
+/// A partition's folder with what its small files say.
+struct FoundFolder {
+  model::TopicPartition partition;
+  std::optional<model::Uuid> topic_id;
+  std::vector<EpochStart> epochs;
+};
+
+/// Thread: as LogDirs.
+struct LogDir {
+  std::string path;
+  std::unique_ptr<runtime::FileLock> lock;
+  std::shared_ptr<DirHealth> health;
+  MetaProperties meta;
+  bool was_clean = false;
+  Checkpoint recovery_points;
+  Checkpoint log_starts;
+  Checkpoint high_watermarks;
+
+  /// Makes the directory if need be and locks it. Changes nothing else.
+  [[nodiscard]] static Result<LogDir> open(runtime::FileSystem& files, const std::string& path);
+  /// Notes and removes the clean-shutdown marker, reads the checkpoints.
+  [[nodiscard]] Result<void> begin(runtime::FileSystem& files);
+  /// The partitions in it; other folders are skipped with a warning.
+  [[nodiscard]] Result<std::vector<FoundFolder>> find_partitions(runtime::FileSystem& files) const;
+};
+
+/// Rewrites a checkpoint if it changed. @durable yes.
+[[nodiscard]] Result<void> write_checkpoint(runtime::FileSystem& files, Checkpoint& checkpoint,
+                                            const OffsetsByPartition& offsets);
+
+/// Removes a folder with the files in it. @durable yes.
+[[nodiscard]] Result<void> remove_folder(runtime::FileSystem& files, const std::string& path);
+
+}  // namespace gregor::storage

@@ -1,0 +1,195 @@
+#include "storage/partition_log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "storage/file_names.h"
+#include "storage/partition_log_state.h"
+#include "storage/partition_metadata.h"
+#include "storage/small_file.h"
+
+namespace gregor::storage {
+
+using model::LeaderEpoch;
+using model::Offset;
+using runtime::Task;
+
+PartitionLog::State::State(runtime::Shard& shard, LoadedLog loaded)
+    : partition(std::move(loaded.partition)),
+      directory(std::move(loaded.directory)),
+      config(std::move(loaded.config)),
+      topic_id(loaded.topic_id),
+      epochs(std::move(loaded.epochs)),
+      log_start(loaded.log_start),
+      log_end(loaded.log_end),
+      recovery_point(loaded.recovery_point),
+      high_watermark(loaded.high_watermark),
+      shard_(shard),
+      files_(shard.file_system()),
+      partition_name_(model::to_string(partition)),
+      health_(std::move(loaded.health)),
+      opened_(shard),
+      written_from_(loaded.segments.back().size_bytes),
+      staged_end_(loaded.log_end),
+      flushed_end_(loaded.recovery_point),
+      flushed_(shard),
+      are_epochs_unsaved_(loaded.epochs_changed),
+      epochs_saved_(shard),
+      idle_(shard) {
+  GREGOR_ASSERT(!loaded.segments.empty());
+  GREGOR_ASSERT(log_start <= recovery_point && recovery_point <= log_end);
+  if (!health_) health_ = std::make_shared<DirHealth>();
+  segments.reserve(loaded.segments.size());
+  for (const auto& found : loaded.segments) {
+    Segment segment;
+    segment.base = found.base;
+    segment.size_bytes = found.size_bytes;
+    const bool was_recovered = found.checked_from != UINT64_MAX;
+    if (was_recovered) segment.verified.add(found.checked_from, found.size_bytes);
+    segment.has_unsynced_data = segment.has_unsynced_indexes = was_recovered;
+    segments.push_back(std::move(segment));
+  }
+  active_since_ms_ = shard.clock().wall_ms();
+  if (loaded.last) take_end(std::move(*loaded.last));
+}
+
+std::optional<Error> PartitionLog::State::read_refusal() const {
+  if (!is_closing_) return std::nullopt;
+  return Error{ErrorCode::kafka_storage_error,
+               fmt::format("the log of {} is closed", partition_name_)};
+}
+
+std::optional<Error> PartitionLog::State::append_refusal() const {
+  return failure ? failure : read_refusal();
+}
+
+void PartitionLog::State::fail_for_good(const Error& error, std::string_view what) {
+  log::error("storage", "{}: {} failed, nothing is appended any more: {}", directory, what,
+             error.detail);
+  if (failure) return;
+  failure = Error{ErrorCode::kafka_storage_error,
+                  fmt::format("{}: {} failed: {}", directory, what, error.detail), error.os_error};
+}
+
+Task<Result<void>> PartitionLog::State::become_leader(std::shared_ptr<State> self,
+                                                      LeaderEpoch epoch) {
+  State& s = *self;
+  const Operation running(s);
+  if (auto refusal = s.append_refusal()) co_return fail(std::move(*refusal));
+  GREGOR_ASSERT(epoch >= LeaderEpoch(0));
+  if (epoch > s.epochs.latest()) {
+    s.epochs.assign(epoch, s.staged_end_);
+    s.are_epochs_unsaved_ = true;
+  }
+  co_return co_await s.save_epochs();
+}
+
+Task<Result<void>> PartitionLog::State::save_epochs() {
+  while (is_saving_epochs_) co_await epochs_saved_.wait();
+  if (!are_epochs_unsaved_) co_return Result<void>();
+  is_saving_epochs_ = true;
+  are_epochs_unsaved_ = false;
+  const std::string path = join_path(directory, names::epoch_checkpoint);
+  const std::string text = format_epoch_checkpoint(epochs.entries());
+  auto work = [this, &path, &text] { return replace_small_file(files_, path, text); };
+  auto saving = runtime::offload(shard_, std::move(work));
+  auto saved = co_await std::move(saving);
+  is_saving_epochs_ = false;
+  if (!saved) are_epochs_unsaved_ = true;
+  epochs_saved_.wake_all();
+  co_return saved;
+}
+
+Task<Result<void>> PartitionLog::State::set_topic_id(std::shared_ptr<State> self, model::Uuid id) {
+  State& s = *self;
+  const Operation running(s);
+  if (auto refusal = s.append_refusal()) co_return fail(std::move(*refusal));
+  if (s.topic_id == id) co_return Result<void>();
+  if (s.topic_id) {
+    co_return fail(ErrorCode::inconsistent_topic_id,
+                   fmt::format("{} belongs to topic id {}, not {}", s.directory,
+                               s.topic_id->to_string(), id.to_string()));
+  }
+  s.topic_id = id;
+  const std::string path = join_path(s.directory, names::partition_metadata);
+  const std::string text = format_partition_metadata(id);
+  auto work = [&s, &path, &text] { return replace_small_file(s.files_, path, text); };
+  auto writing = runtime::offload(s.shard_, std::move(work));
+  auto wrote = co_await std::move(writing);
+  if (!wrote) s.topic_id.reset();
+  co_return wrote;
+}
+
+PartitionLog::PartitionLog(runtime::Shard& shard, LoadedLog loaded)
+    : state_(std::make_shared<State>(shard, std::move(loaded))) {}
+
+PartitionLog::~PartitionLog() = default;
+
+Task<AppendResult<AppendInfo>> PartitionLog::append(ByteSpan batch, LeaderEpoch epoch) {
+  return State::append(state_, batch, epoch);
+}
+Task<Result<ReadResult>> PartitionLog::read(ReadRequest request) {
+  return State::read(state_, request);
+}
+Task<Result<TimestampOffset>> PartitionLog::offset_for_time(model::TimestampMs timestamp,
+                                                            Offset end) {
+  return State::offset_for_time(state_, timestamp, end);
+}
+Task<Result<TimestampOffset>> PartitionLog::offset_of_max_timestamp(Offset end) {
+  return State::offset_of_max_timestamp(state_, end);
+}
+Task<Result<void>> PartitionLog::become_leader(LeaderEpoch epoch) {
+  return State::become_leader(state_, epoch);
+}
+Task<Result<void>> PartitionLog::set_topic_id(model::Uuid id) {
+  return State::set_topic_id(state_, id);
+}
+Task<Result<void>> PartitionLog::flush() { return State::flush(state_); }
+Task<Result<void>> PartitionLog::close() { return State::close(state_); }
+Task<Result<std::string>> PartitionLog::retire(std::string unique_suffix) {
+  return State::retire(state_, std::move(unique_suffix));
+}
+
+Offset PartitionLog::log_start() const { return state_->log_start; }
+Offset PartitionLog::log_end() const { return state_->log_end; }
+Offset PartitionLog::recovery_point() const { return state_->recovery_point; }
+Offset PartitionLog::high_watermark() const { return state_->high_watermark; }
+
+void PartitionLog::set_high_watermark(Offset offset) {
+  state_->high_watermark = std::clamp(offset, state_->log_start, state_->log_end);
+}
+
+std::uint64_t PartitionLog::size_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& segment : state_->segments) sum += segment.size_bytes;
+  return sum;
+}
+
+std::uint64_t PartitionLog::segment_count() const { return state_->segments.size(); }
+
+void PartitionLog::on_log_end(UniqueFunction<void(Offset)> callback) {
+  state_->log_end_callback = std::move(callback);
+}
+
+LeaderEpoch PartitionLog::latest_epoch() const { return state_->epochs.latest(); }
+LeaderEpoch PartitionLog::epoch_at(Offset offset) const { return state_->epochs.epoch_at(offset); }
+
+PartitionLog::EpochEnd PartitionLog::end_of_epoch(LeaderEpoch epoch) const {
+  const EpochStart found = state_->epochs.end_of(epoch, state_->log_end);
+  return {found.epoch, found.start};
+}
+
+void PartitionLog::set_config(std::shared_ptr<const config::TopicConfig> config) {
+  GREGOR_ASSERT(config != nullptr);
+  state_->config = std::move(config);
+}
+
+std::optional<model::Uuid> PartitionLog::topic_id() const { return state_->topic_id; }
+const model::TopicPartition& PartitionLog::partition() const { return state_->partition; }
+const std::string& PartitionLog::directory() const { return state_->directory; }
+const std::optional<Error>& PartitionLog::failure() const { return state_->failure; }
+
+}  // namespace gregor::storage

@@ -1,0 +1,218 @@
+// Flush: one sync for all that wait, the recovery point, and the ways to end: close and retire.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "storage/file_names.h"
+#include "storage/partition_log_state.h"
+#include "storage/small_file.h"
+
+namespace gregor::storage {
+
+using model::Offset;
+using runtime::Task;
+
+namespace {
+
+// With flush.messages only data is synced, so that each acknowledgement costs one fdatasync; after
+// so many bytes the indexes go along, for the recovery point to move and recovery to stay short.
+constexpr std::uint64_t data_only_bytes_max = std::uint64_t{64} << 20;
+
+Result<void> sync_one(runtime::FileSystem& files, const std::shared_ptr<runtime::File>& open,
+                      const std::string& path) {
+  if (open) return open->sync_data();
+  const auto file = files.open(path, runtime::OpenMode::read_write);
+  if (!file) return fail(file.error());
+  return (*file)->sync_data();
+}
+
+Result<void> run_flush(runtime::FileSystem& files, const FlushJob& job) {
+  for (const auto& item : job.items) {
+    if (item.data) {
+      auto synced = sync_one(files, item.files.log, item.place.log_path());
+      if (!synced) return synced;
+    }
+    if (!item.indexes) continue;
+    auto synced = sync_one(files, item.files.offset_index, item.place.offset_index_path());
+    if (!synced) return synced;
+    synced = sync_one(files, item.files.time_index, item.place.time_index_path());
+    if (!synced) return synced;
+  }
+  if (job.directory.empty()) return {};
+  return sync_entries(files, job.directory);
+}
+
+}  // namespace
+
+FlushJob PartitionLog::State::collect_unsynced(FlushScope scope) {
+  FlushJob job;
+  job.end = scope == FlushScope::old_segments ? active().base : log_end;
+  for (auto& segment : segments) {
+    if (scope == FlushScope::old_segments && segment.base == active().base) break;
+    const bool indexes = scope != FlushScope::data && segment.has_unsynced_indexes;
+    if (!segment.has_unsynced_data && !indexes) continue;
+    job.items.push_back({place(segment.base), segment.files, segment.has_unsynced_data, indexes});
+    job.bytes += std::exchange(segment.unsynced_bytes, 0);
+    segment.has_unsynced_data = false;
+    if (indexes) segment.has_unsynced_indexes = false;
+  }
+  if (std::exchange(has_unsynced_entries_, false)) job.directory = directory;
+  return job;
+}
+
+bool PartitionLog::State::has_unsynced() const {
+  return has_unsynced_entries_ || std::ranges::any_of(segments, [](const Segment& segment) {
+           return segment.has_unsynced_data || segment.has_unsynced_indexes;
+         });
+}
+
+Result<void> PartitionLog::State::write_pending_indexes() {
+  if (is_writing_ || !index_writer_.has_pending()) return {};
+  auto wrote = index_writer_.write(active().files);
+  is_index_behind_ = !wrote;
+  active().offset_entries = index_writer_.offset_entries();
+  active().time_entries = index_writer_.time_entries();
+  active().has_unsynced_indexes = true;
+  return wrote;
+}
+
+/// Ends once all below `target` is synced as `scope` says. Those that come while a sync runs share
+/// the next one.
+Task<Result<void>> PartitionLog::State::flush_to(Offset target, FlushScope scope) {
+  GREGOR_ASSERT(target <= log_end);
+  for (;;) {
+    if (failure) co_return fail(*failure);
+    const Offset reached = scope == FlushScope::data ? flushed_end_ : recovery_point;
+    if (reached >= target) co_return Result<void>();
+    if (is_flushing_) {
+      auto waiting = flushed_.wait();
+      co_await waiting;
+      continue;
+    }
+    auto flushing = flush_once(scope);
+    auto flushed = co_await std::move(flushing);
+    if (!flushed) co_return flushed;
+  }
+}
+
+Task<Result<void>> PartitionLog::State::flush_once(FlushScope scope) {
+  GREGOR_ASSERT(!is_flushing_);
+  if (scope == FlushScope::data && active().unsynced_bytes > data_only_bytes_max) {
+    scope = FlushScope::everything;
+  }
+  if (scope == FlushScope::everything) {
+    if (auto wrote = write_pending_indexes(); !wrote) co_return wrote;
+  }
+  const bool moves_recovery_point =
+      scope == FlushScope::old_segments || (scope == FlushScope::everything && !is_index_behind_);
+  is_flushing_ = true;
+  const FlushJob job = collect_unsynced(scope);
+  auto work = [this, &job] { return run_flush(files_, job); };
+  auto syncing = runtime::offload(shard_, std::move(work));
+  auto synced = co_await std::move(syncing);
+  is_flushing_ = false;
+  if (synced) {
+    health_->synced(job.bytes);
+    flushed_end_ = std::max(flushed_end_, job.end);
+    if (moves_recovery_point) recovery_point = std::max(recovery_point, job.end);
+    GREGOR_ASSERT(recovery_point <= log_end);
+  } else {
+    fail_for_good(synced.error(), "a sync");
+  }
+  flushed_.wake_all();
+  co_return synced;
+}
+
+void PartitionLog::State::flush_in_background() {
+  if (is_background_flush_running_) return;
+  is_background_flush_running_ = true;
+  tasks_.spawn(flush_old_segments());
+}
+
+/// After a roll: the recovery point follows to the base of the active segment.
+Task<void> PartitionLog::State::flush_old_segments() {
+  while (recovery_point < active().base && !failure) {
+    auto flushing = flush_to(active().base, FlushScope::old_segments);
+    const auto flushed = co_await std::move(flushing);
+    if (!flushed) break;  // fail_for_good has said why
+  }
+  is_background_flush_running_ = false;
+}
+
+Task<Result<void>> PartitionLog::State::flush(std::shared_ptr<State> self) {
+  State& s = *self;
+  const Operation running(s);
+  if (auto refusal = s.append_refusal()) co_return fail(std::move(*refusal));
+  auto flushing = s.flush_to(s.log_end, FlushScope::everything);
+  co_return co_await std::move(flushing);
+}
+
+Task<void> PartitionLog::State::wait_until_idle() {
+  while (operations_ > 0 || is_writing_ || !queue_.empty()) {
+    if (!queue_.empty()) schedule_write();
+    auto waiting = idle_.wait();
+    co_await waiting;
+  }
+  auto joining = tasks_.join();
+  co_await std::move(joining);
+}
+
+/// Leaves files on which another process can go on: complete indexes, everything synced.
+Task<Result<void>> PartitionLog::State::finish() {
+  if (failure) co_return fail(*failure);
+  if (is_end_open_) {
+    index_writer_.add({std::nullopt, tail_.close()});
+    if (auto wrote = write_pending_indexes(); !wrote) co_return wrote;
+  }
+  if (has_unsynced()) {
+    auto flushing = flush_once(FlushScope::everything);
+    auto flushed = co_await std::move(flushing);
+    if (!flushed) co_return flushed;
+  }
+  recovery_point = log_end;
+  auto saving = save_epochs();
+  co_return co_await std::move(saving);
+}
+
+void PartitionLog::State::close_files() {
+  for (auto& segment : segments) segment.files = {};
+  tail_cache_.clear();
+  is_end_open_ = false;
+}
+
+Task<Result<void>> PartitionLog::State::close(std::shared_ptr<State> self) {
+  State& s = *self;
+  if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
+  s.is_closing_ = true;
+  auto idling = s.wait_until_idle();
+  co_await std::move(idling);
+  auto finishing = s.finish();
+  auto finished = co_await std::move(finishing);
+  s.close_files();
+  co_return finished;
+}
+
+Task<Result<std::string>> PartitionLog::State::retire(std::shared_ptr<State> self,
+                                                      std::string unique_suffix) {
+  State& s = *self;
+  if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
+  s.is_closing_ = true;
+  auto idling = s.wait_until_idle();
+  co_await std::move(idling);
+  const std::string parent = parent_directory(s.directory);
+  const std::string to = join_path(parent, deleted_folder_name(s.partition, unique_suffix));
+  auto work = [&s, &to, &parent]() -> Result<void> {
+    if (auto renamed = s.files_.rename(s.directory, to); !renamed) return renamed;
+    return sync_entries(s.files_, parent);
+  };
+  auto renaming = runtime::offload(s.shard_, std::move(work));
+  auto renamed = co_await std::move(renaming);
+  s.close_files();
+  if (!renamed) co_return fail(std::move(renamed.error()));
+  s.directory = to;
+  co_return to;
+}
+
+}  // namespace gregor::storage

@@ -1,0 +1,341 @@
+// Reading: slices at the end of the log come from memory alone, all others from the indexes; bytes
+// that this process has not seen yet are checked in the I/O pool before they are handed out.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "storage/partition_log_state.h"
+
+namespace gregor::storage {
+
+using model::Offset;
+using model::TimestampMs;
+using runtime::Task;
+
+namespace {
+
+// What this process wrote last is in the page cache, unless memory is so short that nothing helps.
+constexpr std::uint64_t surely_resident_bytes = std::uint64_t{8} << 20;
+// Open segments of one log beside the active one; each has three descriptors.
+constexpr std::size_t open_inactive_max = 4;
+
+}  // namespace
+
+std::size_t PartitionLog::State::segment_of(Offset offset) const {
+  const auto above =
+      std::upper_bound(segments.begin(), segments.end(), offset,
+                       [](Offset o, const Segment& segment) { return o < segment.base; });
+  return above == segments.begin() ? 0 : static_cast<std::size_t>(above - segments.begin()) - 1;
+}
+
+SegmentView PartitionLog::State::view_of(const Segment& segment) const {
+  GREGOR_ASSERT(segment.files.is_open());
+  SegmentView view;
+  view.log = segment.files.log;
+  view.path = place(segment.base).log_path();
+  view.size_bytes = segment.size_bytes;
+  view.offset_index = {segment.files.offset_index, segment.base, segment.offset_entries};
+  view.time_index = {segment.files.time_index, segment.base, segment.time_entries};
+  return view;
+}
+
+Task<Result<ReadResult>> PartitionLog::State::read(std::shared_ptr<State> self,
+                                                   ReadRequest request) {
+  State& s = *self;
+  const Operation running(s);
+  std::optional<std::size_t> index;
+  for (;;) {
+    if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
+    if (request.from < s.log_start || request.from > s.log_end) {
+      co_return fail(ErrorCode::offset_out_of_range,
+                     fmt::format("offset {} of {} is not within [{}, {}]", request.from.value(),
+                                 s.partition_name_, s.log_start.value(), s.log_end.value()));
+    }
+    if (request.from >= request.end || request.from == s.log_end) {
+      ReadResult nothing;
+      nothing.first = request.from;
+      co_return nothing;
+    }
+    if (auto hot = s.read_hot(request)) co_return std::move(*hot);
+    if (!s.is_end_open_) {
+      auto opening = s.open_end();
+      auto opened = co_await std::move(opening);
+      if (!opened) co_return fail(std::move(opened.error()));
+      continue;  // its end may be another one
+    }
+    if (!index) index = s.segment_of(request.from);
+    if (!s.segments[*index].files.is_open()) {
+      auto opening = s.open_inactive(*index);
+      auto opened = co_await std::move(opening);
+      if (!opened) co_return fail(std::move(opened.error()));
+      continue;
+    }
+    auto reading = s.read_segment(request, *index);
+    auto result = co_await std::move(reading);
+    if (!result) co_return fail(std::move(result.error()));
+    if (*result) co_return std::move(**result);
+    if (++*index == s.segments.size()) {  // a hole up to the end of the log
+      ReadResult nothing;
+      nothing.first = request.from;
+      co_return nothing;
+    }
+  }
+}
+
+/// The common case: the first batch is one of the last that this process appended.
+std::optional<ReadResult> PartitionLog::State::read_hot(const ReadRequest& request) {
+  const Segment& segment = segments.back();
+  if (request.from < segment.base) return std::nullopt;
+  const auto first = tail_cache_.find(request.from, segment.size_bytes);
+  if (!first) return std::nullopt;
+  std::uint64_t end = segment.size_bytes;
+  if (request.end < log_end) end = tail_cache_.find(request.end, segment.size_bytes)->position;
+  ReadResult result;
+  result.first = first->base;
+  result.first_batch_bytes = first->end_position - first->position;
+  GREGOR_ASSERT(end >= first->position);
+  std::uint64_t size = std::min(end - first->position, request.bytes_max);
+  if (size < result.first_batch_bytes) {
+    size = request.first_batch_whole && end > first->position ? result.first_batch_bytes : 0;
+  }
+  if (size == 0) return result;
+  const bool is_recent = segment.size_bytes - first->position <= surely_resident_bytes;
+  if (!is_recent && !segment.files.log->is_resident(first->position, size)) return std::nullopt;
+  result.size = size;
+  result.slices.push_back({segment.files.log, first->position, size});
+  return result;
+}
+
+/// Looks into one open segment. @return nullopt if it has nothing at or behind request.from
+Task<Result<std::optional<ReadResult>>> PartitionLog::State::read_segment(ReadRequest request,
+                                                                          std::size_t index) {
+  Segment& segment = segments[index];
+  segment.used = ++use_count_;
+  const Offset base = segment.base;
+  const SegmentView view = view_of(segment);
+  const VerifiedRanges verified = segment.verified;
+  SliceRequest wanted{std::max(request.from, base), std::nullopt, request.bytes_max,
+                      request.first_batch_whole};
+  const bool is_active = index + 1 == segments.size();
+  const Offset segment_end = is_active ? log_end : segments[index + 1].base;
+  if (request.end < segment_end) wanted.end = request.end;
+  // All of it was written or checked by this process: then its index is at hand as well.
+  const bool is_warm = verified.covers(0, view.size_bytes);
+  bool is_resident = false;
+  Result<FoundSlice> found;
+  if (is_warm) {
+    found = find_slice(view, wanted, verified);
+    is_resident = !found || view.log->is_resident(found->first.position, found->size);
+  }
+  if (!is_resident) {
+    auto work = [&view, &wanted, &verified]() -> Result<FoundSlice> {
+      auto slice = find_slice(view, wanted, verified);
+      if (!slice || slice->checked_end > slice->first.position) return slice;
+      if (auto got = read_in(*view.log, slice->first.position, slice->size); !got) {
+        return fail(std::move(got.error()));
+      }
+      return slice;
+    };
+    auto finding = runtime::offload(shard_, std::move(work));
+    found = co_await std::move(finding);
+  }
+  if (!found) {
+    if (found.error().code == ErrorCode::corrupt_message) {
+      log::error("storage", "damage: {}", found.error().detail);
+    }
+    co_return fail(std::move(found.error()));
+  }
+  if (!found->is_found) co_return std::nullopt;
+  GREGOR_ASSERT(segments[index].base == base);
+  segments[index].verified.add(found->first.position, found->checked_end);
+  ReadResult result;
+  result.first = found->first.header.base_offset;
+  result.first_batch_bytes = found->first.header.size_bytes;
+  result.size = found->size;
+  if (found->size > 0) result.slices.push_back({view.log, found->first.position, found->size});
+  co_return result;
+}
+
+Task<Result<void>> PartitionLog::State::open_end() {
+  while (is_opening_) {
+    auto waiting = opened_.wait();
+    co_await waiting;
+  }
+  if (is_end_open_) co_return Result<void>();
+  is_opening_ = true;
+  const SegmentPlace where = place(active().base);
+  const RecoveryRules rules{recovery_point, config->cleanup_compact, config->index_interval_bytes};
+  LeaderEpochCache found_epochs = epochs;
+  auto work = [this, &where, &rules, &found_epochs]() -> Result<SegmentEnd> {
+    auto end = open_last_segment(files_, where, rules.index_interval_bytes);
+    if (!end || end->is_whole) return end;
+    auto recovered = recover_segment(files_, where, rules, found_epochs);
+    if (!recovered) return fail(std::move(recovered.error()));
+    log::error("storage",
+               "{}: its end is damaged although it was closed properly: {} bytes behind position "
+               "{} are cut off: {}",
+               where.log_path(), recovered->cut_bytes, recovered->tail.size_bytes,
+               recovered->cut_reason);
+    return SegmentEnd{std::move(recovered->files), recovered->tail, false};
+  };
+  auto opening = runtime::offload(shard_, std::move(work));
+  auto end = co_await std::move(opening);
+  is_opening_ = false;
+  opened_.wake_all();
+  if (!end) co_return fail(std::move(end.error()));
+  if (!end->is_whole) {
+    epochs = std::move(found_epochs);
+    active().has_unsynced_data = active().has_unsynced_indexes = true;
+  }
+  take_end(std::move(*end));
+  co_return Result<void>();
+}
+
+void PartitionLog::State::take_end(SegmentEnd end) {
+  GREGOR_ASSERT(end.tail.base == active().base);
+  Segment& segment = active();
+  segment.files = std::move(end.files);
+  segment.offset_entries = end.tail.offset_entries;
+  segment.time_entries = end.tail.time_entries;
+  segment.size_bytes = end.tail.size_bytes;
+  segment.verified.truncate(segment.size_bytes);
+  tail_ = end.tail;
+  index_writer_ = IndexWriter(segment.base, segment.offset_entries, segment.time_entries);
+  is_end_open_ = true;
+  if (tail_.next_offset != log_end) settle_end(tail_.next_offset);
+}
+
+/// The log ends elsewhere than the checkpoint of a clean stop said.
+void PartitionLog::State::settle_end(Offset end) {
+  log::error("storage", "{}: ends at {}, not at {} as the last stop had noted", directory,
+             end.value(), log_end.value());
+  GREGOR_ASSERT(staged_end_ == log_end);
+  log_end = staged_end_ = std::max(end, log_start);
+  tail_.next_offset = log_end;
+  recovery_point = std::min(recovery_point, log_end);
+  flushed_end_ = std::min(flushed_end_, log_end);
+  high_watermark = std::clamp(high_watermark, log_start, log_end);
+  if (epochs.truncate_end(log_end)) are_epochs_unsaved_ = true;
+  if (log_end_callback) log_end_callback(log_end);
+}
+
+Task<Result<void>> PartitionLog::State::open_inactive(std::size_t index) {
+  while (is_opening_) {
+    auto waiting = opened_.wait();
+    co_await waiting;
+  }
+  if (segments[index].files.is_open()) co_return Result<void>();
+  GREGOR_ASSERT(index + 1 < segments.size());
+  is_opening_ = true;
+  const SegmentPlace where = place(segments[index].base);
+  const std::uint64_t size_bytes = segments[index].size_bytes;
+  const std::int64_t interval_bytes = config->index_interval_bytes;
+  auto work = [this, &where, size_bytes, interval_bytes] {
+    return open_segment(files_, where, size_bytes, interval_bytes);
+  };
+  auto opening = runtime::offload(shard_, std::move(work));
+  auto opened = co_await std::move(opening);
+  is_opening_ = false;
+  opened_.wake_all();
+  if (!opened) co_return fail(std::move(opened.error()));
+  Segment& segment = segments[index];
+  segment.files = std::move(opened->files);
+  segment.offset_entries = opened->offset_entries;
+  segment.time_entries = opened->time_entries;
+  segment.largest_time = opened->last_time;
+  segment.used = ++use_count_;
+  close_least_used();
+  co_return Result<void>();
+}
+
+void PartitionLog::State::close_least_used() {
+  std::size_t open_count = 0;
+  Segment* least_used = nullptr;
+  for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
+    if (!segments[i].files.is_open()) continue;
+    ++open_count;
+    if (least_used == nullptr || segments[i].used < least_used->used) least_used = &segments[i];
+  }
+  if (open_count > open_inactive_max) least_used->files = {};
+}
+
+/// Sees to it that the largest timestamp of each segment is known.
+Task<Result<void>> PartitionLog::State::learn_largest_times() {
+  if (!is_end_open_) {
+    auto opening = open_end();
+    auto opened = co_await std::move(opening);
+    if (!opened) co_return opened;
+  }
+  for (std::size_t i = segment_of(log_start); i + 1 < segments.size(); ++i) {
+    if (segments[i].largest_time) continue;
+    auto opening = open_inactive(i);
+    auto opened = co_await std::move(opening);
+    if (!opened) co_return opened;
+  }
+  co_return Result<void>();
+}
+
+TimeEntry PartitionLog::State::largest_time_of(std::size_t index) const {
+  if (index + 1 == segments.size()) return tail_.max_timestamp;
+  return segments[index].largest_time.value_or(TimeEntry{});
+}
+
+Task<Result<TimestampOffset>> PartitionLog::State::offset_for_time(std::shared_ptr<State> self,
+                                                                   TimestampMs timestamp,
+                                                                   Offset end) {
+  State& s = *self;
+  const Operation running(s);
+  if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
+  auto learning = s.learn_largest_times();
+  auto learned = co_await std::move(learning);
+  if (!learned) co_return fail(std::move(learned.error()));
+  const TimeQuery query{timestamp, s.log_start, end};
+  for (std::size_t i = s.segment_of(query.from); i < s.segments.size(); ++i) {
+    if (s.segments[i].base >= query.end) break;
+    if (s.largest_time_of(i).timestamp < timestamp) continue;
+    if (!s.segments[i].files.is_open()) {
+      auto opening = s.open_inactive(i);
+      auto opened = co_await std::move(opening);
+      if (!opened) co_return fail(std::move(opened.error()));
+    }
+    const SegmentView view = s.view_of(s.segments[i]);
+    auto work = [&view, &query] { return find_by_time(view, query); };
+    auto finding = runtime::offload(s.shard_, std::move(work));
+    auto found = co_await std::move(finding);
+    if (!found) co_return fail(std::move(found.error()));
+    if (*found) co_return **found;
+  }
+  co_return TimestampOffset{};
+}
+
+Task<Result<TimestampOffset>> PartitionLog::State::offset_of_max_timestamp(
+    std::shared_ptr<State> self, Offset end) {
+  State& s = *self;
+  const Operation running(s);
+  if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
+  auto learning = s.learn_largest_times();
+  auto learned = co_await std::move(learning);
+  if (!learned) co_return fail(std::move(learned.error()));
+  std::size_t index = s.segment_of(s.log_start);
+  for (std::size_t i = index + 1; i < s.segments.size(); ++i) {
+    if (s.largest_time_of(i).timestamp > s.largest_time_of(index).timestamp) index = i;
+  }
+  const TimeEntry max = s.largest_time_of(index);
+  if (max.timestamp < TimestampMs(0)) co_return TimestampOffset{};
+  if (!s.segments[index].files.is_open()) {
+    auto opening = s.open_inactive(index);
+    auto opened = co_await std::move(opening);
+    if (!opened) co_return fail(std::move(opened.error()));
+  }
+  const SegmentView view = s.view_of(s.segments[index]);
+  auto work = [&view, &max] { return find_max_time(view, max); };
+  auto finding = runtime::offload(s.shard_, std::move(work));
+  auto found = co_await std::move(finding);
+  if (!found) co_return fail(std::move(found.error()));
+  if (!*found || (*found)->offset >= end) co_return TimestampOffset{};
+  co_return **found;
+}
+
+}  // namespace gregor::storage
