@@ -1,0 +1,66 @@
+#include "broker/broker_shard.h"
+
+#include <utility>
+
+namespace gregor::broker {
+
+BrokerShard::BrokerShard(runtime::Shard& shard, BrokerShared& shared)
+    : shard_(shard),
+      shared_(shared),
+      image_(std::make_shared<const model::ClusterImage>()),
+      parked_(shard),
+      notices_([this](NoticeId notice) {
+        const runtime::ShardId home = ParkedFetches::home_of(notice);
+        BrokerShard* waiting = &peer(home);
+        waiting->shard_.post([waiting, notice] { waiting->parked_.wake(notice); });
+      }) {}
+
+std::shared_ptr<Partition> BrokerShard::find(std::string_view topic, std::int32_t partition) const {
+  auto found = partitions_.find(Name{topic, partition});
+  return found == partitions_.end() ? nullptr : found->second;
+}
+
+void BrokerShard::add(std::shared_ptr<Partition> partition) {
+  partition->on_progress([this](NoticeId notice, std::uint64_t bytes) { notices_.progress(notice, bytes); });
+  const model::TopicPartition name = partition->log().partition();
+  const bool is_new = partitions_.emplace(name, std::move(partition)).second;
+  GREGOR_ASSERT(is_new);
+}
+
+std::shared_ptr<Partition> BrokerShard::remove(const model::TopicPartition& partition) {
+  auto found = partitions_.find(partition);
+  if (found == partitions_.end()) return nullptr;
+  std::shared_ptr<Partition> removed = std::move(found->second);
+  partitions_.erase(found);
+  removed->retire();
+  return removed;
+}
+
+std::vector<std::shared_ptr<Partition>> BrokerShard::all() const {
+  std::vector<std::shared_ptr<Partition>> list;
+  list.reserve(partitions_.size());
+  for (const auto& [name, partition] : partitions_) list.push_back(partition);
+  return list;
+}
+
+Result<std::shared_ptr<Partition>> BrokerShard::find_led(std::string_view topic, std::int32_t partition,
+                                                         std::int32_t current_epoch) const {
+  std::shared_ptr<Partition> found = find(topic, partition);
+  if (!found) {
+    const model::PartitionImage* known = image_->find(topic, model::PartitionIndex(partition));
+    if (known == nullptr) return fail(ErrorCode::unknown_topic_or_partition, "no such partition");
+    if (known->leader == broker_id()) return fail(ErrorCode::kafka_storage_error, "the log is not open");
+    return fail(ErrorCode::not_leader_or_follower, "another broker hosts it");
+  }
+  const Leadership& leadership = found->leadership();
+  if (leadership.leader != broker_id()) return fail(ErrorCode::not_leader_or_follower, "another broker leads");
+  if (current_epoch != -1 && current_epoch < leadership.epoch.value()) {
+    return fail(ErrorCode::fenced_leader_epoch, "the leader epoch is older than the broker's");
+  }
+  if (current_epoch != -1 && current_epoch > leadership.epoch.value()) {
+    return fail(ErrorCode::unknown_leader_epoch, "the leader epoch is newer than the broker's");
+  }
+  return found;
+}
+
+}  // namespace gregor::broker

@@ -1,0 +1,96 @@
+// What a broker has on each of its shards: partitions, the cluster image, parked fetches.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "broker/fetch_notice.h"
+#include "broker/partition.h"
+#include "broker/shard_scatter.h"
+#include "config/broker_config.h"
+#include "model/cluster_image.h"
+#include "runtime/shard.h"
+
+namespace gregor::broker {
+
+class BrokerShard;
+class ControllerService;
+
+/// What all shards of one broker share. Written before the shards serve, read only afterwards.
+struct BrokerShared {
+  config::BrokerConfig config;
+  model::BrokerId broker_id{1};
+  std::vector<std::unique_ptr<BrokerShard>> shards;
+  ControllerService* controller = nullptr;  ///< to be used on shard 0 only
+};
+
+/// Thread: its shard.
+class BrokerShard {
+ public:
+  BrokerShard(runtime::Shard& shard, BrokerShared& shared);
+  BrokerShard(const BrokerShard&) = delete;
+  BrokerShard& operator=(const BrokerShard&) = delete;
+
+  [[nodiscard]] runtime::Shard& shard() { return shard_; }
+  [[nodiscard]] const config::BrokerConfig& config() const { return shared_.config; }
+  [[nodiscard]] model::BrokerId broker_id() const { return shared_.broker_id; }
+  [[nodiscard]] ControllerService& controller() { return *shared_.controller; }
+  [[nodiscard]] BrokerShard& peer(runtime::ShardId id) { return *shared_.shards[id.value()]; }
+  [[nodiscard]] runtime::ShardId owner(std::string_view topic, std::int32_t partition) const {
+    return owner_of(topic, model::PartitionIndex(partition), static_cast<std::uint32_t>(shared_.shards.size()));
+  }
+
+  [[nodiscard]] std::shared_ptr<const model::ClusterImage> image() const { return image_; }
+  void set_image(std::shared_ptr<const model::ClusterImage> image) { image_ = std::move(image); }
+
+  /// @return nullptr if this shard does not host it.
+  [[nodiscard]] std::shared_ptr<Partition> find(std::string_view topic, std::int32_t partition) const;
+  void add(std::shared_ptr<Partition> partition);
+  /// Takes it out; requests that hold it go on. @return what was there, or nullptr.
+  std::shared_ptr<Partition> remove(const model::TopicPartition& partition);
+  /// All partitions in the order of their names.
+  [[nodiscard]] std::vector<std::shared_ptr<Partition>> all() const;
+
+  /// A partition that this broker leads.
+  /// @param current_epoch  what the client thinks the leader epoch is; -1 = don't check
+  /// @errors unknown_topic_or_partition, not_leader_or_follower, kafka_storage_error (its log could not be opened),
+  ///         fenced_leader_epoch, unknown_leader_epoch
+  [[nodiscard]] Result<std::shared_ptr<Partition>> find_led(std::string_view topic, std::int32_t partition,
+                                                            std::int32_t current_epoch) const;
+
+  [[nodiscard]] ParkedFetches& parked() { return parked_; }
+  [[nodiscard]] FetchNotices& notices() { return notices_; }
+
+ private:
+  struct Name {
+    std::string_view topic;
+    std::int32_t partition;
+  };
+  struct ByName {
+    using is_transparent = void;
+    static Name name(const model::TopicPartition& p) { return {p.topic, p.partition.value()}; }
+    static Name name(const Name& n) { return n; }
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      const Name x = name(a);
+      const Name y = name(b);
+      return std::pair(x.topic, x.partition) < std::pair(y.topic, y.partition);
+    }
+  };
+
+  runtime::Shard& shard_;
+  BrokerShared& shared_;
+  std::shared_ptr<const model::ClusterImage> image_;
+  ParkedFetches parked_;
+  FetchNotices notices_;
+  std::map<model::TopicPartition, std::shared_ptr<Partition>, ByName> partitions_;
+};
+
+}  // namespace gregor::broker

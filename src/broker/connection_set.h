@@ -1,0 +1,46 @@
+// All connections of one shard.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <string>
+
+#include "broker/broker_shard.h"
+#include "broker/connection.h"
+#include "broker/frame.h"
+#include "runtime/network.h"
+#include "runtime/task_group.h"
+
+namespace gregor::broker {
+
+/// Thread: its shard.
+class ConnectionSet {
+ public:
+  explicit ConnectionSet(BrokerShard& shard);
+  ~ConnectionSet();
+
+  /// Serves an accepted socket from now on.
+  void take(std::unique_ptr<runtime::AcceptedSocket> socket, std::string listener);
+
+  /// Requests under way are answered, then all are closed; at `deadline` without waiting any longer.
+  runtime::Task<void> stop(runtime::Instant deadline);
+
+  [[nodiscard]] std::size_t size() const { return connections_.size(); }
+
+ private:
+  runtime::Task<void> serve(std::shared_ptr<Connection> connection);
+  runtime::Task<void> abort_at(runtime::Instant deadline);
+  void schedule_check();
+
+  BrokerShard& shard_;
+  ConnectionLimits limits_;
+  FrameBudget budget_;
+  FrameHandler handler_;
+  std::list<Connection*> connections_;
+  runtime::TimerId check_timer_ = 0;
+  bool stopping_ = false;
+  runtime::OneShot stopped_;
+  runtime::TaskGroup tasks_;  // last: its frames refer to everything above
+};
+
+}  // namespace gregor::broker

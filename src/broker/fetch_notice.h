@@ -1,0 +1,67 @@
+// Parked fetches: a fetch waits on its connection's shard and leaves one one-shot notice on each shard that owns some of
+// its partitions.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "broker/partition.h"
+#include "runtime/shard.h"
+
+namespace gregor::broker {
+
+/// The waiting side: one shard's parked fetches.
+///
+/// Thread: the connection's shard.
+class ParkedFetches {
+ public:
+  explicit ParkedFetches(runtime::Shard& shard) : shard_(shard) {}
+
+  /// A new name for a fetch that is about to park; wake(name) sets `signal` until remove(name).
+  [[nodiscard]] NoticeId add(runtime::OneShot& signal);
+  void remove(NoticeId notice) { parked_.erase(notice); }
+  /// Unknown names (answered meanwhile) are ignored.
+  void wake(NoticeId notice);
+  [[nodiscard]] std::size_t size() const { return parked_.size(); }
+
+  [[nodiscard]] static runtime::ShardId home_of(NoticeId notice) {
+    return runtime::ShardId(static_cast<std::uint32_t>(notice >> 48));
+  }
+
+ private:
+  runtime::Shard& shard_;
+  std::map<NoticeId, runtime::OneShot*> parked_;
+  std::uint64_t next_ = 1;
+};
+
+/// The owning side: the notices left on one shard.
+///
+/// Thread: the partitions' shard.
+class FetchNotices {
+ public:
+  /// @param wake  sends a wake-up to the shard of the notice
+  explicit FetchNotices(UniqueFunction<void(NoticeId)> wake) : wake_(std::move(wake)) {}
+
+  struct Place {
+    std::shared_ptr<Partition> partition;
+    model::Offset seen;  ///< high watermark that the fetch has read up to
+  };
+  /// Fires once, when the partitions have together grown by `bytes_wanted` since they were read, or one of them goes.
+  void arm(NoticeId notice, std::uint64_t bytes_wanted, std::vector<Place> places);
+  void disarm(NoticeId notice);
+  /// Called by the partitions.
+  void progress(NoticeId notice, std::uint64_t bytes);
+  [[nodiscard]] std::size_t size() const { return armed_.size(); }
+
+ private:
+  struct Armed {
+    std::uint64_t bytes_missing = 0;
+    std::vector<std::shared_ptr<Partition>> partitions;
+  };
+  UniqueFunction<void(NoticeId)> wake_;
+  std::map<NoticeId, Armed> armed_;
+};
+
+}  // namespace gregor::broker

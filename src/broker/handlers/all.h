@@ -1,0 +1,20 @@
+// All handlers. The dispatch table and the ApiVersions answer are made of this list.
+#pragma once
+
+#include <tuple>
+
+#include "broker/handlers/api_versions.h"
+#include "broker/handlers/create_topics.h"
+#include "broker/handlers/delete_topics.h"
+#include "broker/handlers/fetch.h"
+#include "broker/handlers/find_coordinator.h"
+#include "broker/handlers/list_offsets.h"
+#include "broker/handlers/metadata.h"
+#include "broker/handlers/produce.h"
+
+namespace gregor::broker {
+
+using AllHandlers = std::tuple<ProduceHandler, FetchHandler, ListOffsetsHandler, MetadataHandler, FindCoordinatorHandler,
+                               ApiVersionsHandler, CreateTopicsHandler, DeleteTopicsHandler>;
+
+}  // namespace gregor::broker

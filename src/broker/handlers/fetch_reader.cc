@@ -1,0 +1,83 @@
+#include "broker/handlers/fetch_reader.h"
+
+#include <memory>
+#include <utility>
+
+#include "base/log.h"
+
+namespace gregor::broker {
+namespace {
+
+FetchAnswer failed(ErrorCode error) {
+  FetchAnswer answer;
+  answer.error = error;
+  return answer;
+}
+
+// KIP-595: the reader's last epoch ends elsewhere in this log; it has to cut its own log first.
+std::optional<storage::PartitionLog::EpochEnd> divergence(const storage::PartitionLog& log, const FetchPart& part) {
+  if (part.last_fetched_epoch < 0) return std::nullopt;
+  const auto end = log.end_of_epoch(model::LeaderEpoch(part.last_fetched_epoch));
+  if (end.epoch.value() < part.last_fetched_epoch || end.end.value() < part.offset) return end;
+  return std::nullopt;
+}
+
+FetchAnswer offsets_of(const storage::PartitionLog& log) {
+  FetchAnswer answer;
+  answer.high_watermark = log.high_watermark();
+  answer.last_stable = log.high_watermark();
+  answer.log_start = log.log_start();
+  return answer;
+}
+
+runtime::Task<FetchAnswer> read_part(BrokerShard& shard, const FetchPart& part) {
+  auto found = shard.find_led(part.topic, part.index, part.current_leader_epoch < -1 ? -1 : part.current_leader_epoch);
+  if (!found) co_return failed(found.error().code);
+  const std::shared_ptr<Partition> partition = std::move(*found);
+  storage::PartitionLog& log = partition->log();
+
+  FetchAnswer answer = offsets_of(log);
+  if (auto diverging = divergence(log, part)) {
+    if (diverging->epoch.value() < 0) co_return failed(ErrorCode::offset_out_of_range);
+    answer.diverging = diverging;
+    co_return answer;
+  }
+  if (part.offset < log.log_start().value() || part.offset > answer.high_watermark.value()) {
+    co_return failed(ErrorCode::offset_out_of_range);
+  }
+  if (part.offset == answer.high_watermark.value()) co_return answer;
+  storage::ReadRequest request;
+  request.from = model::Offset(part.offset);
+  request.end = answer.high_watermark;
+  request.bytes_max = part.bytes_max;
+  request.first_batch_whole = true;
+  auto data = co_await log.read(request);
+  if (!data) {
+    log::error("fetch", "{}-{} from offset {}: {}", part.topic, part.index, part.offset, data.error().detail);
+    co_return failed(data.error().code);
+  }
+  answer.data = std::move(*data);
+  co_return answer;
+}
+
+}  // namespace
+
+runtime::Task<std::vector<FetchAnswer>> read_parts(BrokerShard& shard, std::span<FetchPart* const> parts) {
+  std::vector<FetchAnswer> answers;
+  answers.reserve(parts.size());
+  for (const FetchPart* part : parts) {
+    FetchAnswer answer = co_await read_part(shard, *part);
+    answers.push_back(std::move(answer));
+  }
+  co_return answers;
+}
+
+void arm_notice(BrokerShard& shard, NoticeId notice, std::uint64_t bytes_wanted, std::span<FetchPart* const> parts) {
+  std::vector<FetchNotices::Place> places;
+  for (const FetchPart* part : parts) {
+    if (auto partition = shard.find(part->topic, part->index)) places.push_back({std::move(partition), part->seen});
+  }
+  shard.notices().arm(notice, bytes_wanted, std::move(places));
+}
+
+}  // namespace gregor::broker

@@ -1,0 +1,41 @@
+// The owning side of Fetch: reads partitions on the shard that has them, and leaves notices there.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "broker/broker_shard.h"
+#include "storage/partition_log.h"
+
+namespace gregor::broker {
+
+/// One partition's share of a fetch.
+struct FetchPart {
+  std::string_view topic;
+  std::int32_t index = 0;
+  std::int64_t offset = 0;
+  std::uint64_t bytes_max = 0;
+  std::int32_t current_leader_epoch = -1;
+  std::int32_t last_fetched_epoch = -1;
+  model::Offset seen{0};  ///< high watermark at the last read
+};
+
+struct FetchAnswer {
+  ErrorCode error = ErrorCode::none;
+  model::Offset high_watermark{-1};
+  model::Offset last_stable{-1};
+  model::Offset log_start{-1};
+  std::optional<storage::PartitionLog::EpochEnd> diverging;
+  storage::ReadResult data;
+};
+
+/// Reads each part, the first batch whole even above its limit. Thread: the owning shard.
+runtime::Task<std::vector<FetchAnswer>> read_parts(BrokerShard& shard, std::span<FetchPart* const> parts);
+
+/// Leaves a notice that fires when these partitions have together grown by `bytes_wanted`, or one has gone.
+void arm_notice(BrokerShard& shard, NoticeId notice, std::uint64_t bytes_wanted, std::span<FetchPart* const> parts);
+
+}  // namespace gregor::broker

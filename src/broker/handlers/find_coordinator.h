@@ -1,0 +1,18 @@
+// FindCoordinator: there are no coordinators yet; advertised because librdkafka turns lz4 off without it.
+#pragma once
+
+#include "broker/request_context.h"
+#include "broker/served_api.h"
+#include "protocol/find_coordinator.h"
+#include "runtime/task.h"
+
+namespace gregor::broker {
+
+/// Thread: the connection's shard. Source: the protocol guide, FindCoordinator.
+struct FindCoordinatorHandler {
+  using Api = protocol::FindCoordinator;
+  static constexpr VersionRange supported{0, 6};
+  static runtime::Task<Api::Response> handle(RequestContext& context, Api::Request request);
+};
+
+}  // namespace gregor::broker

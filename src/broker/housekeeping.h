@@ -1,0 +1,43 @@
+// What a broker does from time to time: checkpoint files, folders of deleted partitions.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "broker/local_partitions.h"
+#include "runtime/shard.h"
+#include "runtime/task_group.h"
+#include "storage/log_dirs.h"
+
+namespace gregor::broker {
+
+/// Thread: shard 0.
+class Housekeeping {
+ public:
+  Housekeeping(runtime::Shard& shard, BrokerShared& shared, storage::LogDirs& dirs, LocalPartitions& partitions);
+
+  void start();
+  /// Ends when nothing runs any more.
+  runtime::Task<void> stop();
+  /// Writes the checkpoint files of all dirs. @return false if one could not be written
+  runtime::Task<bool> write_checkpoints();
+
+ private:
+  struct Doomed {
+    std::string path;
+    runtime::Instant due{};
+  };
+  runtime::Task<void> run();
+  runtime::Task<void> remove_deleted();
+
+  runtime::Shard& shard_;
+  BrokerShared& shared_;
+  storage::LogDirs& dirs_;
+  LocalPartitions& partitions_;
+  std::deque<Doomed> doomed_;
+  runtime::OneShot stopping_;
+  runtime::TaskGroup tasks_;
+};
+
+}  // namespace gregor::broker

@@ -1,0 +1,208 @@
+#include "broker/local_partitions.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "config/topic_config_rules.h"
+#include "storage/log_loader.h"
+
+namespace gregor::broker {
+namespace {
+
+// So many logs are opened or made at a time; more would only queue in the I/O pool.
+constexpr std::size_t opened_at_once = 8;
+constexpr std::string_view component = "partitions";
+
+Leadership to_leadership(const controller::PartitionLeadership& wanted) {
+  return {wanted.leader, wanted.leader_epoch, wanted.partition_epoch, wanted.isr};
+}
+
+// On the owning shard: the epoch is on disk before the first append under it.
+runtime::Task<Result<void>> lead(storage::PartitionLog& log, const controller::PartitionLeadership& wanted) {
+  if (auto named = co_await log.set_topic_id(wanted.topic_id); !named) co_return named;
+  if (auto led = co_await log.become_leader(wanted.leader_epoch); !led) co_return led;
+  // The only replica: everything in the log is committed.
+  log.set_high_watermark(log.log_end());
+  co_return Result<void>();
+}
+
+struct Installation {
+  std::unique_ptr<storage::LoadedLog> loaded;
+  const controller::PartitionLeadership* wanted;
+  std::shared_ptr<const config::TopicConfig> config;
+};
+
+runtime::Task<Result<void>> install(BrokerShard& shard, Installation& made) {
+  auto log = std::make_unique<storage::PartitionLog>(shard.shard(), std::move(*made.loaded));
+  if (auto led = co_await lead(*log, *made.wanted); !led) co_return led;
+  auto partition = std::make_shared<Partition>(std::move(log), made.wanted->topic_id, made.config);
+  partition->set_leadership(to_leadership(*made.wanted));
+  shard.add(std::move(partition));
+  co_return Result<void>();
+}
+
+runtime::Task<Result<bool>> update(BrokerShard& shard, const controller::PartitionLeadership& wanted) {
+  auto partition = shard.find(wanted.topic, wanted.partition.value());
+  if (!partition) co_return false;
+  if (auto led = co_await lead(partition->log(), wanted); !led) co_return fail(std::move(led.error()));
+  partition->set_leadership(to_leadership(wanted));
+  co_return true;
+}
+
+runtime::Task<Result<std::string>> retire(BrokerShard& shard, const model::TopicPartition& name, std::string suffix) {
+  auto partition = shard.remove(name);
+  if (!partition) co_return std::string();
+  co_return co_await partition->log().retire(std::move(suffix));
+}
+
+runtime::Task<bool> close_some(BrokerShard& shard) {
+  bool all_closed = true;
+  for (const auto& partition : shard.all()) {
+    auto closed = co_await partition->log().close();
+    if (!closed) {
+      log::error(component, "{}: not closed in order: {}", to_string(partition->log().partition()), closed.error().detail);
+      all_closed = false;
+    }
+  }
+  co_return all_closed;
+}
+
+runtime::Task<bool> set_image(BrokerShard& shard, std::shared_ptr<const model::ClusterImage> image) {
+  shard.set_image(std::move(image));
+  co_return true;
+}
+
+std::string unique_suffix(runtime::Random& random) {
+  return fmt::format("{:016x}{:016x}", random.next(), random.next());
+}
+
+}  // namespace
+
+void LocalPartitions::use(storage::LogDirs& dirs) {
+  dirs_ = &dirs;
+  for (const storage::FoundPartition& found : dirs.partitions()) unopened_.emplace(found.partition, found);
+}
+
+BrokerShard& LocalPartitions::owner(const model::TopicPartition& partition) {
+  const auto count = static_cast<std::uint32_t>(shared_.shards.size());
+  return *shared_.shards[owner_of(partition.topic, partition.partition, count).value()];
+}
+
+runtime::Task<std::vector<controller::PartitionOutcome>> LocalPartitions::apply_leader_and_isr(
+    controller::LeaderAndIsr request) {
+  std::vector<controller::PartitionOutcome> outcomes(request.partitions.size());
+  std::size_t next = 0;
+  runtime::TaskGroup workers;
+  const std::size_t count = std::min(opened_at_once, request.partitions.size());
+  for (std::size_t i = 0; i < count; ++i) workers.spawn(apply_some(request, next, outcomes));
+  co_await workers.join();
+  co_return outcomes;
+}
+
+runtime::Task<void> LocalPartitions::apply_some(const controller::LeaderAndIsr& request, std::size_t& next,
+                                                std::vector<controller::PartitionOutcome>& outcomes) {
+  while (next < request.partitions.size()) {
+    const std::size_t place = next++;
+    const controller::PartitionLeadership& wanted = request.partitions[place];
+    const ErrorCode error = co_await apply(wanted);
+    outcomes[place] = {{wanted.topic, wanted.partition}, error};
+  }
+}
+
+runtime::Task<ErrorCode> LocalPartitions::apply(const controller::PartitionLeadership& wanted) {
+  const model::TopicPartition name{wanted.topic, wanted.partition};
+  BrokerShard& target = owner(name);
+  auto try_update = [&] { return update(target, wanted); };
+  auto updated = co_await runtime::call_on(shard_, target.shard().id(), try_update);
+  if (updated && *updated) co_return ErrorCode::none;
+  if (!updated) {
+    log::error(component, "{}: {}", to_string(name), updated.error().detail);
+    co_return updated.error().code;
+  }
+  auto config = config::make_topic_config(shared_.config, *wanted.configs);
+  if (!config) {
+    log::error(component, "{}: its configs are not valid: {}", to_string(name), config.error().detail);
+    co_return config.error().code;
+  }
+  auto loaded = co_await open_log(wanted, *config);
+  if (!loaded) {
+    log::error(component, "{}: {}", to_string(name), loaded.error().detail);
+    co_return loaded.error().code;
+  }
+  Installation made{std::move(*loaded), &wanted, std::move(*config)};
+  auto put_in = [&] { return install(target, made); };
+  auto installed = co_await runtime::call_on(shard_, target.shard().id(), put_in);
+  if (!installed) {
+    log::error(component, "{}: {}", to_string(name), installed.error().detail);
+    co_return installed.error().code;
+  }
+  co_return ErrorCode::none;
+}
+
+runtime::Task<Result<std::unique_ptr<storage::LoadedLog>>> LocalPartitions::open_log(
+    const controller::PartitionLeadership& wanted, std::shared_ptr<const config::TopicConfig> config) {
+  const model::TopicPartition name{wanted.topic, wanted.partition};
+  auto found = unopened_.find(name);
+  if (found != unopened_.end()) {
+    const storage::FoundPartition place = found->second;
+    unopened_.erase(found);
+    auto load = [this, &place, &config] { return dirs_->load(place, config); };
+    co_return co_await runtime::offload(shard_, load);
+  }
+  if (!wanted.is_new) log::warn(component, "{}: no folder was found, starting with an empty log", to_string(name));
+  auto create = [this, &name, &wanted, &config] { return dirs_->create(name, wanted.topic_id, config); };
+  co_return co_await runtime::offload(shard_, create);
+}
+
+runtime::Task<std::vector<controller::PartitionOutcome>> LocalPartitions::stop_replicas(controller::StopReplica request) {
+  std::vector<controller::PartitionOutcome> outcomes;
+  for (const auto& gone : request.partitions) {
+    ErrorCode error = ErrorCode::none;
+    if (gone.delete_partition) error = co_await remove(gone);
+    outcomes.push_back({gone.partition, error});
+  }
+  co_return outcomes;
+}
+
+runtime::Task<ErrorCode> LocalPartitions::remove(const controller::StopReplica::Partition& gone) {
+  BrokerShard& target = owner(gone.partition);
+  auto take_out = [&] { return retire(target, gone.partition, unique_suffix(target.shard().random())); };
+  auto path = co_await runtime::call_on(shard_, target.shard().id(), take_out);
+  if (!path) {
+    log::error(component, "{}: not removed: {}", to_string(gone.partition), path.error().detail);
+    co_return path.error().code;
+  }
+  if (path->empty()) co_return ErrorCode::none;
+  dirs_->forget(gone.partition);
+  retired_.push_back(std::move(*path));
+  co_return ErrorCode::none;
+}
+
+runtime::Task<void> LocalPartitions::publish_image(std::shared_ptr<const model::ClusterImage> image) {
+  for (const auto& shard : shared_.shards) {
+    BrokerShard* target = shard.get();
+    auto swap = [target, image] { return set_image(*target, image); };
+    const bool swapped = co_await runtime::call_on(shard_, target->shard().id(), swap);
+    GREGOR_ASSERT(swapped);
+  }
+}
+
+std::vector<model::TopicPartition> LocalPartitions::unclaimed() const {
+  std::vector<model::TopicPartition> names;
+  for (const auto& [name, found] : unopened_) names.push_back(name);
+  return names;
+}
+
+runtime::Task<bool> LocalPartitions::close_all() {
+  bool all_closed = true;
+  for (const auto& shard : shared_.shards) {
+    BrokerShard* target = shard.get();
+    auto close = [target] { return close_some(*target); };
+    const bool closed = co_await runtime::call_on(shard_, target->shard().id(), close);
+    all_closed = all_closed && closed;
+  }
+  co_return all_closed;
+}
+
+}  // namespace gregor::broker

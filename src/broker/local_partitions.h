@@ -1,0 +1,50 @@
+// The partitions of this broker: opens, makes, hands over and removes them as the controller says.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/broker_shard.h"
+#include "broker/partition_host.h"
+#include "storage/log_dirs.h"
+
+namespace gregor::broker {
+
+/// Thread: shard 0; the partitions themselves go to the shards that own them.
+class LocalPartitions final : public PartitionHost {
+ public:
+  LocalPartitions(runtime::Shard& shard, BrokerShared& shared) : shard_(shard), shared_(shared) {}
+
+  /// What was found at start. Before the first apply.
+  void use(storage::LogDirs& dirs);
+
+  runtime::Task<std::vector<controller::PartitionOutcome>> apply_leader_and_isr(controller::LeaderAndIsr request) override;
+  runtime::Task<std::vector<controller::PartitionOutcome>> stop_replicas(controller::StopReplica request) override;
+  runtime::Task<void> publish_image(std::shared_ptr<const model::ClusterImage> image) override;
+
+  /// Folders that were found at start and that nobody has asked for.
+  [[nodiscard]] std::vector<model::TopicPartition> unclaimed() const;
+  /// Flushes and closes all logs. @return false if one could not be closed in order.
+  runtime::Task<bool> close_all();
+  /// Folders of deleted partitions, to be removed later; those taken are forgotten here.
+  [[nodiscard]] std::vector<std::string> take_retired() { return std::exchange(retired_, {}); }
+
+ private:
+  runtime::Task<void> apply_some(const controller::LeaderAndIsr& request, std::size_t& next,
+                                 std::vector<controller::PartitionOutcome>& outcomes);
+  runtime::Task<ErrorCode> apply(const controller::PartitionLeadership& wanted);
+  runtime::Task<Result<std::unique_ptr<storage::LoadedLog>>> open_log(const controller::PartitionLeadership& wanted,
+                                                                      std::shared_ptr<const config::TopicConfig> config);
+  runtime::Task<ErrorCode> remove(const controller::StopReplica::Partition& gone);
+  [[nodiscard]] BrokerShard& owner(const model::TopicPartition& partition);
+
+  runtime::Shard& shard_;
+  BrokerShared& shared_;
+  storage::LogDirs* dirs_ = nullptr;
+  std::map<model::TopicPartition, storage::FoundPartition> unopened_;
+  std::vector<std::string> retired_;
+};
+
+}  // namespace gregor::broker

@@ -1,0 +1,274 @@
+#include "broker/server.h"
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+#include "broker/acceptor.h"
+#include "broker/broker_shard.h"
+#include "broker/connection_set.h"
+#include "broker/controller_glue.h"
+#include "broker/housekeeping.h"
+#include "broker/local_partitions.h"
+#include "config/topic_config_rules.h"
+#include "storage/log_dirs.h"
+
+namespace gregor::broker {
+namespace {
+
+constexpr std::string_view component = "server";
+// Requests under way get so long to be answered when the broker stops.
+constexpr std::chrono::seconds drain_max{5};
+constexpr std::int32_t default_broker_id = 1;  // embedded store, nothing configured
+
+class TopicConfigTable final : public controller::TopicConfigRules {
+ public:
+  explicit TopicConfigTable(const config::BrokerConfig& broker) : broker_(broker) {}
+  [[nodiscard]] Result<model::ConfigEntries> check(const model::ConfigEntries& configs) const override {
+    return config::check_topic_configs(broker_, configs);
+  }
+
+ private:
+  const config::BrokerConfig& broker_;
+};
+
+runtime::Task<bool> stop_set(ConnectionSet& set, runtime::Instant deadline) {
+  co_await set.stop(deadline);
+  co_return true;
+}
+
+std::vector<model::BrokerEndpoint> endpoints_of(const std::vector<config::Listener>& advertised,
+                                                const std::vector<config::Listener>& bound) {
+  std::vector<model::BrokerEndpoint> endpoints;
+  for (const config::Listener& listener : advertised) {
+    std::uint16_t port = listener.port;
+    for (const config::Listener& real : bound) {
+      if (real.name == listener.name && port == 0) port = real.port;
+    }
+    endpoints.push_back({listener.name, listener.host, port});
+  }
+  return endpoints;
+}
+
+}  // namespace
+
+// Destroyed from the bottom up: what serves clients goes first.
+class Server::State {
+ public:
+  explicit State(ServerOptions options);
+
+  runtime::Task<Result<ServerFacts>> start();
+  runtime::Task<bool> stop();
+
+ private:
+  runtime::Task<Result<void>> open_dirs();
+  Result<void> choose_broker_id();
+  runtime::Task<Result<StoreFacts>> open_metadata();
+  runtime::Task<Result<void>> write_meta(const std::string& cluster_id);
+  runtime::Task<Result<void>> adopt_folders();
+  runtime::Task<bool> close_dirs(std::int64_t broker_epoch);
+  runtime::Task<void> stop_connections();
+  [[nodiscard]] bool was_clean() const;
+  [[nodiscard]] ControllerSettings controller_settings() const;
+  [[nodiscard]] ServerFacts facts(const std::string& cluster_id) const;
+  void warn_of_unclaimed() const;
+
+  runtime::Shard& shard_;
+  StoreFactory open_store_;
+  BrokerShared shared_;
+  TopicConfigTable topic_configs_;
+  std::unique_ptr<storage::LogDirs> dirs_;
+  std::unique_ptr<metadata::Store> store_;
+  LocalPartitions partitions_;
+  std::unique_ptr<ControllerService> controller_;
+  std::unique_ptr<Housekeeping> housekeeping_;
+  std::vector<std::unique_ptr<ConnectionSet>> connections_;
+  Acceptor acceptor_;
+  std::vector<config::Listener> bound_;
+  bool serving_ = false;
+};
+
+Server::State::State(ServerOptions options)
+    : shard_(*options.shards.at(0)),
+      open_store_(std::move(options.open_store)),
+      topic_configs_(shared_.config),
+      partitions_(shard_, shared_),
+      acceptor_(shard_, connections_) {
+  shared_.config = std::move(options.config);
+  for (runtime::Shard* shard : options.shards) {
+    shared_.shards.push_back(std::make_unique<BrokerShard>(*shard, shared_));
+    connections_.push_back(std::make_unique<ConnectionSet>(*shared_.shards.back()));
+  }
+}
+
+runtime::Task<Result<ServerFacts>> Server::State::start() {
+  if (auto opened = co_await open_dirs(); !opened) co_return fail(std::move(opened.error()));
+  if (auto chosen = choose_broker_id(); !chosen) co_return fail(std::move(chosen.error()));
+  auto store = co_await open_metadata();
+  if (!store) co_return fail(std::move(store.error()));
+  if (auto written = co_await write_meta(store->cluster_id); !written) co_return fail(std::move(written.error()));
+  if (store->was_empty) {
+    if (auto adopted = co_await adopt_folders(); !adopted) co_return fail(std::move(adopted.error()));
+  }
+  auto bound = acceptor_.bind(shared_.config.listeners);
+  if (!bound) co_return fail(std::move(bound.error()));
+  bound_ = std::move(*bound);
+  partitions_.use(*dirs_);
+  auto endpoints = endpoints_of(shared_.config.advertised_listeners, bound_);
+  if (auto led = co_await controller_->start(std::move(endpoints), !was_clean()); !led) {
+    co_return fail(std::move(led.error()));
+  }
+  warn_of_unclaimed();
+  housekeeping_ = std::make_unique<Housekeeping>(shard_, shared_, *dirs_, partitions_);
+  housekeeping_->start();
+  acceptor_.start();
+  serving_ = true;
+  co_return facts(store->cluster_id);
+}
+
+runtime::Task<Result<void>> Server::State::open_dirs() {
+  storage::LogDirsOptions options;
+  options.paths = shared_.config.log_dirs;
+  options.recovery_threads_per_dir = static_cast<std::uint32_t>(shared_.config.num_recovery_threads_per_data_dir);
+  auto open = [this, &options] { return storage::LogDirs::open(shard_.file_system(), options); };
+  auto opened = co_await runtime::offload(shard_, open);
+  if (!opened) co_return fail(std::move(opened.error()));
+  dirs_ = std::move(*opened);
+  co_return Result<void>();
+}
+
+Result<void> Server::State::choose_broker_id() {
+  const auto stored = dirs_->meta().broker_id;
+  const std::int32_t configured = shared_.config.broker_id;
+  if (stored && configured != -1 && *stored != configured) {
+    return fail(ErrorCode::invalid_config,
+                fmt::format("broker.id is {}, but meta.properties in {} says {}. If the data was moved here on purpose, "
+                            "set broker.id={} or correct the file.",
+                            configured, dirs_->paths()[0], *stored, *stored));
+  }
+  shared_.broker_id = model::BrokerId(stored.value_or(configured != -1 ? configured : default_broker_id));
+  return {};
+}
+
+ControllerSettings Server::State::controller_settings() const {
+  const config::BrokerConfig& config = shared_.config;
+  ControllerSettings settings;
+  settings.broker_id = shared_.broker_id;
+  for (const config::Listener& listener : config.advertised_listeners) {
+    settings.listener_security_protocols[listener.name] = config::security_protocol_name(listener.protocol);
+  }
+  settings.default_partitions = config.num_partitions;
+  settings.default_replication_factor = static_cast<std::int16_t>(config.default_replication_factor);
+  settings.delete_topic_enable = config.delete_topic_enable;
+  return settings;
+}
+
+runtime::Task<Result<StoreFacts>> Server::State::open_metadata() {
+  auto store = co_await open_store_(shard_, dirs_->paths()[0]);
+  if (!store) co_return fail(std::move(store.error()));
+  store_ = std::move(*store);
+  controller_ =
+      std::make_unique<ControllerService>(shard_, *store_, partitions_, topic_configs_, controller_settings());
+  shared_.controller = controller_.get();
+  const auto meta = dirs_->meta();
+  auto facts = co_await controller_->prepare(meta.cluster_id.value_or(""));
+  if (!facts) co_return fail(std::move(facts.error()));
+  if (meta.cluster_id && *meta.cluster_id != facts->cluster_id) {
+    co_return fail(ErrorCode::inconsistent_cluster_id,
+                   fmt::format("the log dirs belong to cluster {}, the metadata store to cluster {}. Point log.dirs at the "
+                               "right folders, or remove meta.properties to hand them over.",
+                               *meta.cluster_id, facts->cluster_id));
+  }
+  co_return facts;
+}
+
+runtime::Task<Result<void>> Server::State::write_meta(const std::string& cluster_id) {
+  auto write = [this, &cluster_id] { return dirs_->write_meta(shared_.broker_id.value(), cluster_id); };
+  co_return co_await runtime::offload(shard_, write);
+}
+
+runtime::Task<Result<void>> Server::State::adopt_folders() {
+  std::vector<AdoptedPartition> folders;
+  for (const storage::FoundPartition& found : dirs_->partitions()) {
+    folders.push_back({found.partition, found.topic_id, found.last_epoch});
+  }
+  if (folders.empty()) co_return Result<void>();
+  log::info(component, "the metadata store is empty: taking over {} partition folders", folders.size());
+  co_return co_await controller_->adopt_partitions(std::move(folders));
+}
+
+bool Server::State::was_clean() const {
+  for (std::uint32_t dir = 0; dir < dirs_->paths().size(); ++dir) {
+    if (!dirs_->was_clean(dir)) return false;
+  }
+  return true;
+}
+
+ServerFacts Server::State::facts(const std::string& cluster_id) const {
+  ServerFacts facts;
+  facts.broker_id = shared_.broker_id;
+  facts.cluster_id = cluster_id;
+  facts.listeners = bound_;
+  facts.partitions = dirs_->partitions().size();
+  facts.log_dirs = dirs_->paths();
+  return facts;
+}
+
+void Server::State::warn_of_unclaimed() const {
+  const auto names = partitions_.unclaimed();
+  if (names.empty()) return;
+  log::warn(component, "{} partition folders are of topics that the metadata store does not know, e.g. {}; they are left alone",
+            names.size(), to_string(names.front()));
+}
+
+runtime::Task<void> Server::State::stop_connections() {
+  const runtime::Instant deadline = shard_.clock().now() + drain_max;
+  for (std::uint32_t i = 0; i < connections_.size(); ++i) {
+    ConnectionSet* set = connections_[i].get();
+    auto stop = [set, deadline] { return stop_set(*set, deadline); };
+    const bool stopped = co_await runtime::call_on(shard_, runtime::ShardId(i), stop);
+    GREGOR_ASSERT(stopped);
+  }
+}
+
+runtime::Task<bool> Server::State::stop() {
+  co_await acceptor_.stop();
+  co_await stop_connections();
+  bool is_clean = true;
+  std::int64_t broker_epoch = -1;
+  if (controller_) {
+    broker_epoch = controller_->broker_epoch();
+    co_await controller_->stop();
+  }
+  if (housekeeping_) co_await housekeeping_->stop();
+  if (serving_) is_clean = co_await close_dirs(broker_epoch);
+  if (store_) co_await store_->close();
+  serving_ = false;
+  co_return is_clean;
+}
+
+runtime::Task<bool> Server::State::close_dirs(std::int64_t broker_epoch) {
+  const bool logs_closed = co_await partitions_.close_all();
+  const bool checkpointed = co_await housekeeping_->write_checkpoints();
+  if (!logs_closed || !checkpointed) co_return false;
+  auto mark = [this, broker_epoch] {
+    bool all = true;
+    for (std::uint32_t dir = 0; dir < dirs_->paths().size(); ++dir) {
+      if (auto done = dirs_->write_clean_shutdown_marker(dir, broker_epoch); !done) {
+        log::error(component, "no clean-shutdown marker in {}: {}", dirs_->paths()[dir], done.error().detail);
+        all = false;
+      }
+    }
+    return all;
+  };
+  co_return co_await runtime::offload(shard_, mark);
+}
+
+Server::Server(ServerOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+Server::~Server() = default;
+runtime::Task<Result<ServerFacts>> Server::start() { return state_->start(); }
+runtime::Task<bool> Server::stop() { return state_->stop(); }
+
+}  // namespace gregor::broker
