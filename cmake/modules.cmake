@@ -2,11 +2,13 @@
 #
 # Makes the static library gregor_NAME of all *.cc in the current folder (or FOLDER below it), without sub-folders,
 # and, of all *_test.cc there, the program NAME_test, registered as the ctest "unit.NAME" with the label "fast".
+# With GREGOR_LIBFUZZER (clang), each X_fuzz.cc there becomes the program X_fuzz.
 # DEPS are other modules (names without gregor_), LIBS are outside libraries, TEST_DEPS are only for the tests.
 
 set(GREGOR_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
 option(GREGOR_WERROR "treat warnings as errors" ON)
 option(GREGOR_SANITIZE "build with AddressSanitizer and UBSan" OFF)
+option(GREGOR_LIBFUZZER "build the *_fuzz.cc programs (clang's libFuzzer)" OFF)
 add_library(gregor_options INTERFACE)
 target_compile_options(gregor_options INTERFACE ${GREGOR_WARNINGS} $<$<BOOL:${GREGOR_WERROR}>:-Werror>
                        -fno-omit-frame-pointer -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
@@ -17,6 +19,9 @@ endif()
 if(GREGOR_SANITIZE)
   target_compile_options(gregor_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all)
   target_link_options(gregor_options INTERFACE -fsanitize=address,undefined)
+endif()
+if(GREGOR_LIBFUZZER)
+  target_compile_options(gregor_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 function(gregor_module name)
@@ -47,5 +52,14 @@ function(gregor_module name)
     target_link_libraries(${name}_test PRIVATE gregor_${name} ${test_deps} GTest::gmock GTest::gtest_main)
     add_test(NAME unit.${name} COMMAND ${name}_test)
     set_tests_properties(unit.${name} PROPERTIES LABELS "fast;unit" TIMEOUT 120)
+  endif()
+  if(GREGOR_LIBFUZZER)
+    file(GLOB fuzz_sources CONFIGURE_DEPENDS ${dir}/*_fuzz.cc)
+    foreach(source IN LISTS fuzz_sources)
+      get_filename_component(program ${source} NAME_WE)
+      add_executable(${program} EXCLUDE_FROM_ALL ${source})
+      target_link_libraries(${program} PRIVATE gregor_${name})
+      target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+    endforeach()
   endif()
 endfunction()
