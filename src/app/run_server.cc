@@ -1,13 +1,99 @@
 #include "app/run_server.h"
 
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "base/log.h"
+#include "broker/server.h"
+#include "metadata/embedded/embedded_store.h"
+#include "runtime/real/real_runtime.h"
 
 namespace gregor::app {
+namespace {
+
+constexpr std::string_view component = "server";
+
+runtime::Task<Result<std::unique_ptr<metadata::Store>>> open_embedded(runtime::Shard& shard, std::string first_log_dir) {
+  auto store = co_await metadata::EmbeddedStore::open(shard, first_log_dir + "/" + metadata::embedded_store_file);
+  if (!store) co_return fail(std::move(store.error()));
+  co_return std::unique_ptr<metadata::Store>(std::move(*store));
+}
+
+std::uint32_t shard_count(const config::BrokerConfig& config) {
+  if (config.gregor_shards > 0) return static_cast<std::uint32_t>(config.gregor_shards);
+  return runtime::real::processor_count();
+}
+
+void say_ready(const broker::ServerFacts& facts) {
+  std::string addresses;
+  for (const config::Listener& listener : facts.listeners) {
+    addresses += (addresses.empty() ? "" : ", ") + config::format_listener(listener);
+  }
+  log::info(component, "ready: {}; broker {} of cluster {}; data in {}", addresses, facts.broker_id.value(),
+            facts.cluster_id, fmt::join(facts.log_dirs, ", "));
+  const config::Listener& first = facts.listeners.front();
+  const std::string host = first.host.empty() ? "127.0.0.1" : first.host;
+  log::info(component, "try: echo hello | kcat -b {}:{} -t greetings -P", host, first.port);
+}
+
+// What main's thread and shard 0 share of one run.
+struct Run {
+  broker::Server server;
+  runtime::OneShot stop_asked;
+  int exit_code = 0;
+};
+
+runtime::Task<void> serve(Run& run) {
+  auto started = co_await run.server.start();
+  if (started) {
+    say_ready(*started);
+    co_await run.stop_asked.wait();
+    log::info(component, "stopping: requests under way are answered, logs are flushed");
+  } else {
+    log::error(component, "cannot start: {}", started.error().detail);
+    run.exit_code = 1;
+  }
+  const bool is_clean = co_await run.server.stop();
+  if (!is_clean) run.exit_code = 1;
+  if (started && is_clean) log::info(component, "stopped in order");
+}
+
+void raise_limits() {
+  const auto limit = runtime::real::raise_descriptor_limit();
+  if (!limit) log::warn(component, "the limit of open files could not be raised: {}", limit.error().detail);
+}
+
+}  // namespace
 
 int run_server(const config::BrokerConfig& config) {
-  log::error("server", "this build has no broker yet; {} log dirs were configured",
-             config.log_dirs.size());
-  return 1;
+  raise_limits();
+  runtime::real::RuntimeOptions options;
+  options.shard_count = shard_count(config);
+  options.io_threads = static_cast<std::uint32_t>(config.gregor_io_threads);
+  runtime::real::RealRuntime machine(options);
+
+  broker::ServerOptions server;
+  server.config = config;
+  server.open_store = open_embedded;
+  for (std::uint32_t i = 0; i < machine.shard_count(); ++i) server.shards.push_back(&machine.shard(runtime::ShardId(i)));
+  Run run{broker::Server(std::move(server)), runtime::OneShot(machine.shard(runtime::ShardId(0)))};
+
+  const auto handled = machine.on_signal([&run](int) {
+    // A second signal means now: what was acknowledged is kept, the next start recovers.
+    if (run.stop_asked.is_set()) std::_Exit(1);
+    run.stop_asked.set();
+  });
+  if (!handled) {
+    log::error(component, "signals cannot be handled: {}", handled.error().detail);
+    return 1;
+  }
+  machine.start();
+  machine.run([&run] { return serve(run); });
+  machine.stop();
+  return run.exit_code;
 }
 
 }  // namespace gregor::app

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -43,6 +44,13 @@ void name_this_thread(const std::string& name) {
   constexpr std::size_t name_bytes_max = 15;  // the kernel's TASK_COMM_LEN - 1
   const int failed = ::pthread_setname_np(::pthread_self(), name.substr(0, name_bytes_max).c_str());
   GREGOR_ASSERT(failed == 0);
+}
+
+std::uint32_t processor_count() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
+  return std::max(1U, static_cast<std::uint32_t>(CPU_COUNT(&allowed)));
 }
 
 std::uint64_t random_seed() {

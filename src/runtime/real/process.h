@@ -24,6 +24,9 @@ void block_signals_of_this_thread();
 /// Shown by ps -L and debuggers; cut to 15 characters.
 void name_this_thread(const std::string& name);
 
+/// Processors that this process may use; >= 1.
+[[nodiscard]] std::uint32_t processor_count();
+
 /// 64 bits from the kernel.
 [[nodiscard]] std::uint64_t random_seed();
 

@@ -1,0 +1,50 @@
+// Notices of parked fetches: thresholds, races between reading and arming, partitions that go.
+#include "broker/fetch_notice.h"
+
+#include <gtest/gtest.h>
+
+namespace gregor::broker {
+namespace {
+
+TEST(FetchNoticesTest, FiresOnceWhenEnoughBytesCame) {
+  std::vector<NoticeId> woken;
+  FetchNotices notices([&](NoticeId notice) { woken.push_back(notice); });
+  notices.arm(7, 100, {});
+  notices.progress(7, 60);
+  EXPECT_TRUE(woken.empty());
+  notices.progress(7, 40);
+  EXPECT_EQ(woken, std::vector<NoticeId>{7});
+  notices.progress(7, 1000);
+  EXPECT_EQ(woken.size(), 1U);
+  EXPECT_EQ(notices.size(), 0U);
+}
+
+TEST(FetchNoticesTest, ADisarmedNoticeIsSilent) {
+  std::vector<NoticeId> woken;
+  FetchNotices notices([&](NoticeId notice) { woken.push_back(notice); });
+  notices.arm(1, 1, {});
+  notices.disarm(1);
+  notices.disarm(1);
+  notices.progress(1, 5);
+  EXPECT_TRUE(woken.empty());
+}
+
+TEST(FetchNoticesTest, ManyNoticesDoNotMix) {
+  std::vector<NoticeId> woken;
+  FetchNotices notices([&](NoticeId notice) { woken.push_back(notice); });
+  notices.arm(1, 10, {});
+  notices.arm(2, 20, {});
+  notices.progress(2, 19);
+  notices.progress(1, 10);
+  EXPECT_EQ(woken, std::vector<NoticeId>{1});
+  notices.progress(2, 1);
+  EXPECT_EQ(woken.back(), 2U);
+}
+
+TEST(ParkedFetchesTest, TheHomeShardIsInTheName) {
+  const NoticeId notice = (std::uint64_t{3} << 48) | 99;
+  EXPECT_EQ(ParkedFetches::home_of(notice), runtime::ShardId(3));
+}
+
+}  // namespace
+}  // namespace gregor::broker
