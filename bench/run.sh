@@ -6,12 +6,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 tree=${BENCH_BUILD:-$PWD/../build/release}
 export LOADGEN=$tree/bench/loadgen CASES=${CASES:-p100a1 p1k c1k} ASSIGN=${ASSIGN:-1} IDEMPOTENCE=${IDEMPOTENCE:-false} WARM=${WARM:-2}
-version=${KAFKA_VERSION:-4.1.1} kafka_port=${KAFKA_PORT:-19392} gregor_port=${GREGOR_PORT:-19292}
-unset GREGOR_PORT # or gregor would take it for a setting
+version=${KAFKA_VERSION:-4.1.1} kafka_port=${BENCH_KAFKA_PORT:-19392} gregor_port=${BENCH_GREGOR_PORT:-19292}
 dir=${BENCH_DIR:-$(mktemp -d)}
 gregor_pid=
 finish() {
-  [[ -n $gregor_pid ]] && kill "$gregor_pid" 2> /dev/null && wait "$gregor_pid"
+  if [[ -n $gregor_pid ]]; then kill "$gregor_pid" 2> /dev/null && wait "$gregor_pid" || true; fi
   ./kafka.sh stop "$dir/kafka" 2> /dev/null || true
   [[ -n ${BENCH_DIR:-} ]] || rm -rf "$dir"
 }
@@ -27,9 +26,9 @@ memory() { awk '/^VmRSS:/ {printf "%.0f MiB", $2 / 1024}' "/proc/$1/status"; }
 printf '%s, %s processors, %s\n' "$(date -u +%F)" "$(nproc)" "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)"
 "$tree/gregor" --version
 echo "--- start until Metadata is answered"
+echo "Gregor: $(starts "127.0.0.1:$gregor_port" "${gregor[@]}")"
 ./kafka.sh start "$dir/kafka" "$version" "$kafka_port" > /dev/null
 kafka_pid=$(./kafka.sh pids "$dir/kafka")
-echo "Gregor: $(starts "127.0.0.1:$gregor_port" "${gregor[@]}")"
 # The first start has formatted Kafka's data folder; from here on it is started as it will be measured.
 for i in $(seq 60); do "$LOADGEN" create "127.0.0.1:$kafka_port" warm 1 > /dev/null 2>&1 && break; sleep 1; done
 kill "$kafka_pid"; while kill -0 "$kafka_pid" 2> /dev/null; do sleep 0.2; done
