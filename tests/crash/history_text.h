@@ -1,0 +1,26 @@
+// Histories as text: the golden ones of the judge's own tests, and those that `crash_checker judge
+// FILE` takes.
+//
+//   send NUMBER PARTITION COUNT answered OFFSET | unanswered | refused CODE
+//   read PARTITION OFFSET NUMBER INDEX [broken]     a fetched record: of which send, its place
+//   there end PARTITION OFFSET                            the log end that ListOffsets names judge
+//   what came so far is judged, then it goes on (a restart) topic NAME PARTITIONS
+//   creation-unanswered | created ID | refused | deletion-unanswered ID | deleted ID found NAME
+//   PARTITIONS SERVED ID
+//
+// Sends are numbered 0, 1, ... in order. IDs are small numbers. '#' starts a comment. At the end
+// everything is judged.
+#pragma once
+
+#include <istream>
+
+#include "base/result.h"
+#include "crash/log_judge.h"
+
+namespace gregor::crash {
+
+/// Reads a history and judges it. @errors invalid_request: a line that makes no sense, with its
+/// number
+[[nodiscard]] Result<Violations> judge_history(std::istream& text);
+
+}  // namespace gregor::crash
