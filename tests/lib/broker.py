@@ -16,7 +16,7 @@ import time
 import kafka_jars
 from process import Process, free_port
 from raw_client import RawClient
-from suite import GREGOR
+from suite import GREGOR, wait_until
 
 
 class Broker:
@@ -90,6 +90,14 @@ class Broker:
 
     def client(self, **options):
         return RawClient(self.address, **options)
+
+    def wait_for_topic(self, topic, partitions, seconds=20):
+        """Until each partition answers. Apache Kafka says yes to CreateTopics a little earlier than that, and a producer that
+        tries again with several requests in flight changes the order."""
+        with self.client() as client:
+            for partition in range(partitions):
+                wait_until(lambda p=partition: client.list_offsets(topic, p, -1)["error"] == 0, seconds,
+                           f"a leader of {topic}-{partition}")
 
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
