@@ -25,6 +25,7 @@ class Loading {
     log_->health = request.health;
     log_->topic_id = request.topic_id;
     log_->epochs = LeaderEpochCache(request.epochs);
+    has_gaps_ = request.config->cleanup_compact;
   }
 
   Result<std::unique_ptr<LoadedLog>> run() {
@@ -62,6 +63,7 @@ class Loading {
   const LoadRequest& request_;
   std::unique_ptr<LoadedLog> log_;
   bool entries_changed_ = false;
+  bool has_gaps_ = false;
 };
 
 Result<void> Loading::find_segments() {
@@ -143,8 +145,9 @@ Result<void> Loading::recover() {
   const auto first =
       static_cast<std::size_t>(above == segments.begin() ? 0 : std::prev(above) - segments.begin());
   for (std::size_t i = first; i < segments.size(); ++i) {
+    // A hole between two segments is a lost end of the first, unless this log has holes anyway.
     const bool is_placed = i == first || segments[i].base == log_->log_end ||
-                           (segments[i].base > log_->log_end && request_.config->cleanup_compact);
+                           (segments[i].base > log_->log_end && has_gaps_);
     if (!is_placed) return delete_segments_from(i, "does not follow the segment before it");
     const auto cut_before = log_->cut_bytes;
     if (auto recovered = recover_one(segments[i]); !recovered) return recovered;
@@ -156,8 +159,7 @@ Result<void> Loading::recover() {
 }
 
 Result<void> Loading::recover_one(LoadedSegment& segment) {
-  const RecoveryRules rules{checkpointed_recovery_point(), request_.config->cleanup_compact,
-                            request_.config->index_interval_bytes};
+  const RecoveryRules rules{checkpointed_recovery_point(), request_.config->index_interval_bytes};
   auto recovered = recover_segment(files_, place(segment.base), rules, log_->epochs);
   if (!recovered) return fail(std::move(recovered.error()));
   if (recovered->cut_bytes > 0) {
@@ -167,6 +169,7 @@ Result<void> Loading::recover_one(LoadedSegment& segment) {
   }
   segment.size_bytes = recovered->tail.size_bytes;
   segment.checked_from = recovered->checked_from;
+  has_gaps_ |= recovered->has_gaps;
   log_->recovered_bytes += segment.size_bytes - std::min(segment.size_bytes, segment.checked_from);
   log_->cut_bytes += recovered->cut_bytes;
   log_->log_end = recovered->tail.next_offset;
@@ -190,8 +193,9 @@ Result<void> Loading::delete_segments_from(std::size_t first, std::string_view w
 
 Result<void> Loading::remove_segment(model::Offset base) {
   entries_changed_ = true;
-  const SegmentPlace gone = place(base);
-  for (const auto& path : {gone.log_path(), gone.offset_index_path(), gone.time_index_path()}) {
+  for (const auto suffix : {names::log_suffix, names::offset_index_suffix, names::time_index_suffix,
+                            names::transaction_index_suffix}) {
+    const auto path = join_path(log_->directory, segment_file_name(base, suffix));
     if (auto removed = files_.remove(path); !removed) return removed;
   }
   return {};

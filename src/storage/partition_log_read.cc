@@ -166,7 +166,7 @@ Task<Result<void>> PartitionLog::State::open_end() {
   if (is_end_open_) co_return Result<void>();
   is_opening_ = true;
   const SegmentPlace where = place(active().base);
-  const RecoveryRules rules{recovery_point, config->cleanup_compact, config->index_interval_bytes};
+  const RecoveryRules rules{recovery_point, config->index_interval_bytes};
   LeaderEpochCache found_epochs = epochs;
   auto work = [this, &where, &rules, &found_epochs]() -> Result<SegmentEnd> {
     auto end = open_last_segment(files_, where, rules.index_interval_bytes);

@@ -77,7 +77,6 @@ struct SegmentEnd {
 
 struct RecoveryRules {
   model::Offset recovery_point;  ///< records below were synced, with their index entries
-  bool gaps_allowed = false;     ///< compacted logs have holes
   std::int64_t index_interval_bytes = 4096;
 };
 
@@ -85,6 +84,7 @@ struct RecoveredSegment {
   SegmentFiles files;
   SegmentTail tail;
   std::uint64_t checked_from = 0;
+  bool has_gaps = false;        ///< there are holes between the offsets of what was walked
   std::uint64_t cut_bytes = 0;  ///< of the torn tail
   std::string cut_reason;
 };

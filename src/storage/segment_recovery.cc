@@ -65,14 +65,10 @@ Result<SegmentTail> trusted_part(const SegmentFiles& files, const SegmentPlace& 
   return tail;
 }
 
-/// nullptr, or why the batch can't follow.
-const char* misplaced(const BatchHeader& header, const SegmentTail& tail,
-                      const RecoveryRules& rules) {
+/// nullptr, or why the batch can't follow. Holes in the offsets are fine: compaction makes them,
+/// and lost bytes can't, since what lies behind those would not begin with a batch.
+const char* misplaced(const BatchHeader& header, const SegmentTail& tail) {
   if (header.base_offset < tail.next_offset) return "offsets go backwards";
-  const bool is_gap = header.base_offset > tail.next_offset;
-  if (is_gap && !rules.gaps_allowed && header.base_offset > rules.recovery_point) {
-    return "a gap in the offsets";
-  }
   if (header.last_offset - tail.base > std::int64_t{segment_bytes_limit}) {
     return "an offset too far from the segment's base";
   }
@@ -109,11 +105,14 @@ Result<bool> is_old_message(const runtime::File& log, std::uint64_t position,
   return *read == size && ~crc == load_be<std::uint32_t>(message.data() + crc_at);
 }
 
-/// Walks on from `tail` to the first batch that is not good. @return why it is not; empty = the end
-Result<std::string> walk(const SegmentFiles& files, std::uint64_t log_bytes,
-                         const RecoveryRules& rules, LeaderEpochCache& epochs, SegmentTail& tail,
+/// Walks on from the tail to the first batch that is not good. @return why it is not; empty = the
+/// end
+Result<std::string> walk(RecoveredSegment& segment, std::uint64_t log_bytes,
+                         const RecoveryRules& rules, LeaderEpochCache& epochs,
                          IndexWriter& writer) {
-  BatchScanner scanner(*files.log, tail.size_bytes, log_bytes, BatchScanner::window_bytes_large);
+  SegmentTail& tail = segment.tail;
+  const runtime::File& log = *segment.files.log;
+  BatchScanner scanner(log, tail.size_bytes, log_bytes, BatchScanner::window_bytes_large);
   for (;;) {
     auto batch = scanner.next(BatchScanner::Check::header_and_crc);
     if (!batch && batch.error().code == ErrorCode::kafka_storage_error) {
@@ -121,14 +120,15 @@ Result<std::string> walk(const SegmentFiles& files, std::uint64_t log_bytes,
     }
     if (!batch && batch.error().code == ErrorCode::unsupported_for_message_format) {
       // Magic 0 or 1: garbage, or a log that must not be cut because it is old.
-      const auto old = is_old_message(*files.log, scanner.position(), log_bytes);
+      const auto old = is_old_message(log, scanner.position(), log_bytes);
       if (!old) return fail(old.error());
       if (*old) return fail(std::move(batch.error()));
     }
     if (!batch) return std::move(batch.error().detail);
     if (!*batch) return std::string();
     const auto& header = (*batch)->header;
-    if (const char* reason = misplaced(header, tail, rules)) return std::string(reason);
+    if (const char* reason = misplaced(header, tail)) return std::string(reason);
+    segment.has_gaps |= header.base_offset > tail.next_offset;
     note_epoch(epochs, header);
     writer.add(tail.add({header.last_offset, header.max_timestamp, header.size_bytes},
                         rules.index_interval_bytes));
@@ -163,7 +163,7 @@ Result<RecoveredSegment> recover_segment(runtime::FileSystem& files, const Segme
   cut = time_index->truncate(std::uint64_t{tail.time_entries} * TimeEntry::size_bytes);
   if (!cut) return fail(std::move(cut.error()));
 
-  auto reason = walk(recovered.files, walked_bytes, rules, epochs, tail, writer);
+  auto reason = walk(recovered, walked_bytes, rules, epochs, writer);
   if (!reason) return fail(std::move(reason.error()));
   writer.add({std::nullopt, tail.close()});
   if (auto wrote = writer.write(recovered.files); !wrote) return fail(std::move(wrote.error()));
