@@ -1,10 +1,11 @@
-// ControllerService: performs the controller's effects over the metadata store and this broker's partitions.
+// ControllerService: performs the controller's effects over the metadata store and this broker's
+// partitions.
 //
-// The decisions are in controller/ (no I/O); here are the coroutines between it, metadata::Store and PartitionHost.
+// The decisions are in controller/ (no I/O); here are the coroutines between it, metadata::Store
+// and PartitionHost.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "broker/adoption.h"
 #include "broker/partition_host.h"
 #include "controller/topic_rules.h"
 #include "metadata/store.h"
@@ -23,7 +25,8 @@ namespace gregor::broker {
 
 struct ControllerSettings {
   model::BrokerId broker_id{1};
-  std::vector<model::BrokerEndpoint> endpoints;  ///< advertised; with the real ports by the time of start()
+  std::vector<model::BrokerEndpoint>
+      endpoints;  ///< advertised; with the real ports by the time of start()
   std::map<std::string, std::string> listener_security_protocols;  ///< e.g. PLAINTEXT -> PLAINTEXT
   std::optional<std::string> rack;
   std::int32_t default_partitions = 1;
@@ -34,26 +37,21 @@ struct ControllerSettings {
 /// What the store knew before the broker registered.
 struct StoreFacts {
   std::string cluster_id;
-  bool was_empty = false;  ///< no cluster id was there: this broker made it
+  /// No controller has ever been elected in this store: it is new, or its first start was cut
+  /// short.
+  bool was_empty = false;
   std::size_t topics = 0;
-};
-
-/// A partition folder found in a log dir that the store does not know (take-over of another broker's log dirs).
-struct AdoptedPartition {
-  model::TopicPartition partition;
-  std::optional<model::Uuid> topic_id;     ///< of partition.metadata
-  model::LeaderEpoch last_epoch{-1};       ///< the state is written with the epoch after it
 };
 
 /// Answer for one topic of CreateTopics.
 struct TopicCreated {
   std::string name;
   ErrorCode error = ErrorCode::none;
-  std::string message;               ///< empty on success and with request_timed_out
-  model::Uuid id;                    ///< zero on an error
+  std::string message;  ///< empty on success and with request_timed_out
+  model::Uuid id;       ///< zero on an error
   std::int32_t partitions = -1;
   std::int16_t replication_factor = -1;
-  model::ConfigEntries configs;      ///< the topic's own
+  model::ConfigEntries configs;  ///< the topic's own
 };
 
 /// Answer for one entry of DeleteTopics.
@@ -65,7 +63,8 @@ struct TopicDeleted {
 };
 
 struct CreateOptions {
-  runtime::Instant deadline{};  ///< past: nothing is created, every topic is answered request_timed_out
+  runtime::Instant
+      deadline{};  ///< past: nothing is created, every topic is answered request_timed_out
   bool validate_only = false;
 };
 
@@ -81,34 +80,38 @@ class ControllerService {
   ControllerService(const ControllerService&) = delete;
   ControllerService& operator=(const ControllerService&) = delete;
 
-  /// Makes the paths that every broker makes, and reads the cluster id or, if there is none, writes `cluster_id_if_new`
-  /// (a random one if that is empty). The caller compares the result with meta.properties before it goes on.
+  /// Makes the paths that every broker makes, and reads the cluster id or, if there is none, writes
+  /// `cluster_id_if_new` (a random one if that is empty). The caller compares the result with
+  /// meta.properties before it goes on.
   runtime::Task<Result<StoreFacts>> prepare(std::string cluster_id_if_new);
 
-  /// Registers folders as topics of this broker: RF 1, leader epoch one above the last. For an empty store. Gaps in the
-  /// partition numbers are an error (invalid_partitions, with the topic's name), ids that differ within a topic too.
+  /// Registers folders as topics of this broker (adoption.h). For an empty store.
   runtime::Task<Result<void>> adopt_partitions(std::vector<AdoptedPartition> partitions);
 
-  /// Registers the broker, gets elected, loads all topics, elects leaders and applies them to the host. Ends when the
-  /// first full image is published and every partition of this broker has been applied.
+  /// Registers the broker, gets elected, loads all topics, elects leaders and applies them to the
+  /// host. Ends when the first full image is published and every partition of this broker has been
+  /// applied.
   ///
   /// @param endpoints  with the real ports; replaces those of the settings if not empty
-  /// @param crashed    the last run did not stop in order: leaders are elected anew (leader epoch + 1)
+  /// @param crashed    the last run did not stop in order: leaders are elected anew (leader epoch +
+  /// 1)
   runtime::Task<Result<void>> start(std::vector<model::BrokerEndpoint> endpoints, bool crashed);
 
-  /// Carries out CreateTopics. Ends when all leaders are applied and in the image, or at the deadline
-  /// (request_timed_out; the topic may still be made).
+  /// Carries out CreateTopics. Ends when all leaders are applied and in the image, or at the
+  /// deadline (request_timed_out; the topic may still be made).
   /// @return one answer per distinct name: in order, those that occurred more than once last.
-  runtime::Task<std::vector<TopicCreated>> create_topics(std::vector<controller::TopicRequest> topics,
-                                                         CreateOptions options);
+  runtime::Task<std::vector<TopicCreated>> create_topics(
+      std::vector<controller::TopicRequest> topics, CreateOptions options);
 
-  /// Carries out DeleteTopics. Ends when the topics are gone (image, logs, store) or at the deadline; past: not deleted.
-  runtime::Task<std::vector<TopicDeleted>> delete_topics(std::vector<controller::DeletionRequest> topics,
-                                                         runtime::Instant deadline);
+  /// Carries out DeleteTopics. Ends when the topics are gone (image, logs, store) or at the
+  /// deadline; past: not deleted.
+  runtime::Task<std::vector<TopicDeleted>> delete_topics(
+      std::vector<controller::DeletionRequest> topics, runtime::Instant deadline);
 
   /// The newest published image; never null.
   [[nodiscard]] std::shared_ptr<const model::ClusterImage> image() const;
-  [[nodiscard]] std::int64_t broker_epoch() const;  ///< czxid of the registration; -1 before start()
+  [[nodiscard]] std::int64_t broker_epoch()
+      const;  ///< czxid of the registration; -1 before start()
 
   /// Waits for running work. The caller closes the store afterwards, which ends the registration.
   runtime::Task<void> stop();

@@ -1,4 +1,5 @@
-// ControllerService over the simulated store with a host that only remembers: start, topics, deletion, lost connections.
+// ControllerService over the simulated store with a host that only remembers: start, topics,
+// deletion, lost connections.
 #include "broker/controller_glue.h"
 
 #include <gtest/gtest.h>
@@ -32,29 +33,34 @@ using runtime::Task;
 
 class AnyConfig : public controller::TopicConfigRules {
  public:
-  [[nodiscard]] Result<model::ConfigEntries> check(const model::ConfigEntries& configs) const override {
-    if (configs.contains("bad")) return fail(ErrorCode::invalid_config, "Unknown topic config name: bad");
+  [[nodiscard]] Result<model::ConfigEntries> check(
+      const model::ConfigEntries& configs) const override {
+    if (configs.contains("bad"))
+      return fail(ErrorCode::invalid_config, "Unknown topic config name: bad");
     return configs;
   }
 };
 
 class RememberingHost : public PartitionHost {
  public:
-  Task<std::vector<controller::PartitionOutcome>> apply_leader_and_isr(controller::LeaderAndIsr request) override {
+  Task<std::vector<controller::PartitionOutcome>> apply_leader_and_isr(
+      controller::LeaderAndIsr request) override {
     std::vector<controller::PartitionOutcome> outcomes;
     ++requests;
     for (auto& partition : request.partitions) {
       const TopicPartition name{partition.topic, partition.partition};
-      EXPECT_EQ(request.head.controller_epoch, partition.controller_epoch >= request.head.controller_epoch
-                                                   ? partition.controller_epoch
-                                                   : request.head.controller_epoch);
+      EXPECT_EQ(request.head.controller_epoch,
+                partition.controller_epoch >= request.head.controller_epoch
+                    ? partition.controller_epoch
+                    : request.head.controller_epoch);
       EXPECT_NE(partition.configs, nullptr);
       outcomes.push_back({name, ErrorCode::none});
       leaders[name] = std::move(partition);
     }
     co_return outcomes;
   }
-  Task<std::vector<controller::PartitionOutcome>> stop_replicas(controller::StopReplica request) override {
+  Task<std::vector<controller::PartitionOutcome>> stop_replicas(
+      controller::StopReplica request) override {
     std::vector<controller::PartitionOutcome> outcomes;
     for (const auto& each : request.partitions) {
       EXPECT_TRUE(each.delete_partition);
@@ -77,7 +83,9 @@ class RememberingHost : public PartitionHost {
 class Node {
  public:
   Node(runtime::Shard& shard, SimulatedStoreServer& server)
-      : shard_(shard), store(server.connect(shard)), service(shard, *store, host, rules, settings()) {}
+      : shard_(shard),
+        store(server.connect(shard)),
+        service(shard, *store, host, rules, settings()) {}
 
   static ControllerSettings settings() {
     ControllerSettings settings;
@@ -194,8 +202,10 @@ Task<void> creates(ControllerGlueTest& test) {
   EXPECT_EQ(told.configs->at("retention.ms"), "5");
   const auto* state = test.server_.tree().find("/brokers/topics/a/partitions/2/state");
   GREGOR_REQUIRE(state);
-  EXPECT_EQ(state->data, R"({"controller_epoch":1,"leader":1,"version":1,"leader_epoch":0,"isr":[1]})");
-  EXPECT_EQ(test.server_.tree().find("/config/topics/a")->data, R"({"version":1,"config":{"retention.ms":"5"}})");
+  EXPECT_EQ(state->data,
+            R"({"controller_epoch":1,"leader":1,"version":1,"leader_epoch":0,"isr":[1]})");
+  EXPECT_EQ(test.server_.tree().find("/config/topics/a")->data,
+            R"({"version":1,"config":{"retention.ms":"5"}})");
 
   auto again = co_await node->create(one(topic("a")));
   EXPECT_EQ(again[0].error, ErrorCode::topic_already_exists);
@@ -268,7 +278,8 @@ Task<void> deletes(ControllerGlueTest& test) {
   EXPECT_EQ(gone[2].error, ErrorCode::unknown_topic_or_partition);
   EXPECT_EQ(gone[3].error, ErrorCode::unknown_topic_id);
   const auto& tree = test.server_.tree();
-  for (const char* path : {"/brokers/topics/a", "/config/topics/a", "/admin/delete_topics/a", "/brokers/topics/b"}) {
+  for (const char* path :
+       {"/brokers/topics/a", "/config/topics/a", "/admin/delete_topics/a", "/brokers/topics/b"}) {
     EXPECT_EQ(tree.find(path), nullptr) << path;
   }
   EXPECT_NE(tree.find("/brokers/topics/c"), nullptr);
@@ -337,7 +348,8 @@ Task<void> refuses_other_brokers(ControllerGlueTest& test) {
     auto made = co_await other->create(std::move(create));
     EXPECT_TRUE(made);
   }
-  znode::op::Create create{"/brokers/ids/1", R"({"version":1,"host":"other","port":1})", znode::CreateMode::ephemeral};
+  znode::op::Create create{"/brokers/ids/1", R"({"version":1,"host":"other","port":1})",
+                           znode::CreateMode::ephemeral};
   auto made = co_await other->create(std::move(create));
   EXPECT_TRUE(made);
   auto node = test.node();
@@ -371,7 +383,8 @@ Task<void> adopts(ControllerGlueTest& test) {
   EXPECT_EQ(told.leader_epoch, model::LeaderEpoch(8));
   EXPECT_EQ(told.topic_id, id);
   EXPECT_FALSE(told.is_new);
-  EXPECT_EQ((node->host.leaders[TopicPartition{"older", PartitionIndex(0)}].leader_epoch), model::LeaderEpoch(0));
+  EXPECT_EQ((node->host.leaders[TopicPartition{"older", PartitionIndex(0)}].leader_epoch),
+            model::LeaderEpoch(0));
   found.push_back({{"gap", PartitionIndex(1)}, std::nullopt, model::LeaderEpoch(0)});
   auto refused = co_await node->service.adopt_partitions(found);
   GREGOR_REQUIRE(!refused);
@@ -424,7 +437,9 @@ TEST_F(ControllerGlueTest, WorksOverAConnectionThatBreaks) {
           auto node = test.node();
           co_await start(*node);
           std::vector<controller::DeletionRequest> all;
-          node->service.image()->for_each_topic([&](const model::TopicImage& t) { all.push_back({t.name, {}}); });
+          node->service.image()->for_each_topic([&](const model::TopicImage& t) {
+            all.push_back({t.name, {}});
+          });
           auto gone = co_await node->service.delete_topics(all, node->in(20s));
           for (const auto& each : gone) EXPECT_EQ(each.error, ErrorCode::none);
           EXPECT_TRUE(test.server_.tree().find("/brokers/topics")->children.empty());

@@ -1,4 +1,5 @@
-// What the controller's requests do to a broker: the interface between ControllerService and the broker's partitions.
+// What the controller's requests do to a broker: the interface between ControllerService and the
+// broker's partitions.
 #pragma once
 
 #include <memory>
@@ -10,11 +11,13 @@
 
 namespace gregor::broker {
 
-/// Thread: all functions are called on shard 0, one at a time (the next only after the last one's task has ended).
+/// Thread: all functions are called on shard 0, one at a time (the next only after the last one's
+/// task has ended).
 class PartitionHost {
  public:
   virtual ~PartitionHost() = default;
-  /// Makes this broker leader (or follower) of the partitions. Ends when all are ready to serve, or have failed.
+  /// Makes this broker leader (or follower) of the partitions. Ends when all are ready to serve, or
+  /// have failed.
   /// @return one outcome per partition.
   virtual runtime::Task<std::vector<controller::PartitionOutcome>> apply_leader_and_isr(
       controller::LeaderAndIsr request) = 0;

@@ -20,14 +20,15 @@ struct BrokerPlace {
 struct AssignmentRequest {
   std::int32_t partitions = 1;
   std::int32_t replication_factor = 1;
-  std::uint32_t start = 0;  ///< random; index of the first leader
-  std::uint32_t shift = 0;  ///< random; distance of the second replica
+  std::uint32_t start = 0;           ///< random; index of the first leader
+  std::uint32_t shift = 0;           ///< random; distance of the second replica
   std::int32_t first_partition = 0;  ///< > 0 when partitions are added to a topic
 };
 
 /// @param brokers  any order
 /// @return  replicas per partition, the preferred leader first
-/// @errors  invalid_replication_factor: < 1 or more than there are brokers; invalid_partitions: < 1;
+/// @errors  invalid_replication_factor: < 1 or more than there are brokers; invalid_partitions: <
+/// 1;
 ///          broker_not_available: only some brokers have a rack
 [[nodiscard]] Result<std::vector<std::vector<model::BrokerId>>> assign_replicas(
     std::vector<BrokerPlace> brokers, const AssignmentRequest& request);

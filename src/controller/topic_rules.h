@@ -1,10 +1,9 @@
-// What may be created and deleted: the checks of CreateTopics and DeleteTopics as pure functions, in the order of
-// Apache Kafka 4.1. Start with plan_topics().
+// What may be created and deleted: the checks of CreateTopics and DeleteTopics as pure functions,
+// in the order of Apache Kafka 4.1. Start with plan_topics().
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,9 +24,9 @@ struct TopicRequest {
     std::vector<std::int32_t> brokers;
   };
   std::string name;
-  std::int32_t partitions = -1;         ///< -1 = num.partitions
-  std::int16_t replication_factor = -1; ///< -1 = default.replication.factor
-  std::vector<Assignment> assignments;  ///< if not empty, both numbers must be -1
+  std::int32_t partitions = -1;          ///< -1 = num.partitions
+  std::int16_t replication_factor = -1;  ///< -1 = default.replication.factor
+  std::vector<Assignment> assignments;   ///< if not empty, both numbers must be -1
   std::vector<std::pair<std::string, std::optional<std::string>>> configs;
 };
 
@@ -38,12 +37,13 @@ class TopicConfigRules {
   /// Checks a topic's own configs, names and values and what depends on several of them.
   /// @return the values as they are to be stored (trimmed)
   /// @errors invalid_config with a text for the client
-  [[nodiscard]] virtual Result<model::ConfigEntries> check(const model::ConfigEntries& configs) const = 0;
+  [[nodiscard]] virtual Result<model::ConfigEntries> check(
+      const model::ConfigEntries& configs) const = 0;
 };
 
 /// What is there already and what the settings say.
 struct TopicRulesContext {
-  std::vector<BrokerPlace> brokers;           ///< live ones
+  std::vector<BrokerPlace> brokers;  ///< live ones
   std::int32_t default_partitions = 1;
   std::int16_t default_replication_factor = 1;
   const TopicConfigRules* configs = nullptr;  ///< not null
@@ -59,13 +59,15 @@ struct TopicRulesContext {
 struct TopicPlan {
   std::string name;
   ErrorCode error = ErrorCode::none;
-  std::string message;  ///< for the client; empty on success
+  std::string message;    ///< for the client; empty on success
+  bool repeated = false;  ///< refused since the request names it more than once
   std::vector<std::vector<model::BrokerId>> assignment;  ///< replicas of partition 0, 1, ...
   model::ConfigEntries configs;
   [[nodiscard]] bool ok() const { return error == ErrorCode::none; }
 };
 
-/// One plan per distinct name, in the order of the request; names that occur more than once go last.
+/// One plan per distinct name, in the order of the request; names that occur more than once go
+/// last.
 [[nodiscard]] std::vector<TopicPlan> plan_topics(const std::vector<TopicRequest>& requests,
                                                  const TopicRulesContext& context);
 
@@ -81,6 +83,7 @@ struct DeletionPlan {
   model::Uuid id;
   ErrorCode error = ErrorCode::none;
   std::string message;
+  bool repeated = false;  ///< refused since the request names it more than once
 };
 
 struct DeletionContext {
@@ -90,7 +93,8 @@ struct DeletionContext {
   std::function<std::optional<std::string>(const model::Uuid&)> name_of;
 };
 
-/// One plan per distinct topic, in the order of the request; entries that name a topic twice are answered once, last.
+/// One plan per distinct topic, in the order of the request; entries that name a topic twice are
+/// answered once, last.
 [[nodiscard]] std::vector<DeletionPlan> plan_deletions(const std::vector<DeletionRequest>& requests,
                                                        const DeletionContext& context);
 
