@@ -1,5 +1,5 @@
-// The conformance suite that every metadata store passes. Only for tests: a store's *_test.cc includes this, gives a
-// world (see World below) and instantiates StoreConformance with it.
+// The conformance suite that every metadata store passes. Only for tests: a store's *_test.cc
+// includes this, gives a world (see World below) and instantiates StoreConformance with it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,18 +20,19 @@ using znode::CreateMode;
 using znode::StoreError;
 
 // gtest's ASSERT_* returns, which a coroutine can't.
-#define GREGOR_REQUIRE(condition)                   \
-  do {                                              \
-    if (!(condition)) {                             \
-      ADD_FAILURE() << "required: " << #condition;  \
-      co_return;                                    \
-    }                                               \
+#define GREGOR_REQUIRE(condition)                  \
+  do {                                             \
+    if (!(condition)) {                            \
+      ADD_FAILURE() << "required: " << #condition; \
+      co_return;                                   \
+    }                                              \
   } while (false)
 
 /// Where a store lives during one test. A world has these members:
 ///   void run(UniqueFunction<Task<void>()> make);        // to its end, on the shard
 ///   runtime::Shard& shard();
-///   Task<std::unique_ptr<Store>> connect();             // a new session on the same tree, the last one having ended
+///   Task<std::unique_ptr<Store>> connect();             // a new session on the same tree, the
+///   last one having ended
 class World {
  public:
   virtual ~World() = default;
@@ -165,21 +166,26 @@ inline Task<void> keeps_stat_fields(Store& store) {
 
 inline Task<void> numbers_sequential_nodes(Store& store) {
   EXPECT_EQ(co_await make(store, "/s"), "/s");
-  EXPECT_EQ(co_await make(store, "/s/n_", "", CreateMode::persistent_sequential), "/s/n_0000000000");
+  EXPECT_EQ(co_await make(store, "/s/n_", "", CreateMode::persistent_sequential),
+            "/s/n_0000000000");
   EXPECT_EQ(co_await make(store, "/s/other"), "/s/other");  // any child counts
-  EXPECT_EQ(co_await make(store, "/s/n_", "", CreateMode::persistent_sequential), "/s/n_0000000002");
+  EXPECT_EQ(co_await make(store, "/s/n_", "", CreateMode::persistent_sequential),
+            "/s/n_0000000002");
   EXPECT_EQ(outcome(co_await remove(store, "/s/n_0000000002")), "ok");  // deletions do not
   EXPECT_EQ(co_await make(store, "/s/", "", CreateMode::ephemeral_sequential), "/s/0000000003");
   EXPECT_EQ(co_await children_of(store, "/s"), "0000000003 n_0000000000 other ");
 }
 
-inline std::vector<znode::Operation> operations(std::initializer_list<znode::Operation> list) { return list; }
+inline std::vector<znode::Operation> operations(std::initializer_list<znode::Operation> list) {
+  return list;
+}
 
 inline Task<void> multi_is_all_or_nothing(Store& store) {
   using namespace znode::op;
   EXPECT_EQ(co_await make(store, "/epoch", "1"), "/epoch");
-  auto good = operations({Check{"/epoch", 0}, Create{"/m", "x", CreateMode::persistent},
-                          Create{"/m/n", "", CreateMode::persistent}, Set{"/m", "y", 0}, Delete{"/m/n"}});
+  auto good =
+      operations({Check{"/epoch", 0}, Create{"/m", "x", CreateMode::persistent},
+                  Create{"/m/n", "", CreateMode::persistent}, Set{"/m", "y", 0}, Delete{"/m/n"}});
   auto done = co_await store.multi(good);
   GREGOR_REQUIRE(done);
   GREGOR_REQUIRE(done->size() == 5);
@@ -187,8 +193,9 @@ inline Task<void> multi_is_all_or_nothing(Store& store) {
   EXPECT_EQ((*done)[3].stat.version, 1);
   EXPECT_EQ((*done)[3].stat.mzxid, (*done)[1].stat.czxid) << "one change has one zxid";
 
-  auto bad = operations({Create{"/q", "", CreateMode::persistent}, Set{"/m", "z", 1}, Delete{"/epoch"},
-                         Create{"/e", "", CreateMode::ephemeral}, Check{"/m", 9}});
+  auto bad =
+      operations({Create{"/q", "", CreateMode::persistent}, Set{"/m", "z", 1}, Delete{"/epoch"},
+                  Create{"/e", "", CreateMode::ephemeral}, Check{"/m", 9}});
   auto failed = co_await store.multi(bad);
   GREGOR_REQUIRE(!failed);
   EXPECT_EQ(failed.error().error, StoreError::bad_version);
@@ -242,7 +249,8 @@ inline Task<void> watches_fire_once(Store& store, Diary& diary) {
   EXPECT_EQ(outcome(co_await store.get("/w/a", Watch::yes)), "ok");
   EXPECT_EQ(outcome(co_await store.children("/w", Watch::yes)), "ok");
   EXPECT_EQ(outcome(co_await remove(store, "/w/a")), "ok");
-  EXPECT_EQ(diary, Diary({"deleted /w/a", "children_changed /w"})) << "a deletion is told once per node";
+  EXPECT_EQ(diary, Diary({"deleted /w/a", "children_changed /w"}))
+      << "a deletion is told once per node";
 }
 
 inline Task<void> failed_changes_fire_nothing(Store& store, Diary& diary) {
@@ -254,10 +262,12 @@ inline Task<void> failed_changes_fire_nothing(Store& store, Diary& diary) {
   EXPECT_EQ(outcome(co_await store.multi(bad)), "bad_version");
   EXPECT_TRUE(diary.empty());
   EXPECT_EQ(outcome(co_await set(store, "/w", "x")), "ok");
-  EXPECT_EQ(diary, Diary({"data_changed /w"})) << "the watch has gone with a change that was not made";
+  EXPECT_EQ(diary, Diary({"data_changed /w"}))
+      << "the watch has gone with a change that was not made";
 }
 
-inline Task<void> write_answer(Task<StoreResult<znode::Stat>> answer, Diary& diary, std::string label) {
+inline Task<void> write_answer(Task<StoreResult<znode::Stat>> answer, Diary& diary,
+                               std::string label) {
   auto result = co_await std::move(answer);
   diary.push_back(label + " " + outcome(result));
 }
@@ -278,8 +288,8 @@ inline Task<void> pipelines_in_order(Store& store, Diary& diary) {
   tasks.spawn(write_answer(set(store, "/n", "2", 1), diary, "set 2"));
   tasks.spawn(write_data(store.get("/n", Watch::no), diary, "get"));
   co_await tasks.join();
-  EXPECT_EQ(diary, Diary({"get 0", "data_changed /n", "set 1 ok", "get 1", "set bad bad_version", "data_changed /n",
-                          "set 2 ok", "get 2"}));
+  EXPECT_EQ(diary, Diary({"get 0", "data_changed /n", "set 1 ok", "get 1", "set bad bad_version",
+                          "data_changed /n", "set 2 ok", "get 2"}));
 }
 
 inline Task<void> calls_count_at_once(Store& store) {
@@ -313,7 +323,8 @@ inline Task<void> limits_the_size_of_a_request(Store& store) {
   EXPECT_NE(refused.error().detail.find("/huge"), std::string::npos);
   EXPECT_EQ(outcome(co_await set(store, "/large", huge)), "too_large");
   std::vector<znode::Operation> many;
-  for (int i = 0; i < 40'000; ++i) many.push_back(znode::op::Check{"/a-path-of-some-length/" + std::to_string(i)});
+  for (int i = 0; i < 40'000; ++i)
+    many.push_back(znode::op::Check{"/a-path-of-some-length/" + std::to_string(i)});
   EXPECT_EQ(outcome(co_await store.multi(std::move(many))), "too_large");
   EXPECT_EQ(co_await children_of(store, "/"), "large ");
 }
@@ -374,24 +385,31 @@ class StoreConformance : public ::testing::Test {
 
 TYPED_TEST_SUITE_P(StoreConformance);
 
-TYPED_TEST_P(StoreConformance, CreatesReadsChangesDeletes) { this->check(creates_reads_changes_deletes); }
+TYPED_TEST_P(StoreConformance, CreatesReadsChangesDeletes) {
+  this->check(creates_reads_changes_deletes);
+}
 TYPED_TEST_P(StoreConformance, NamesEachError) { this->check(names_each_error); }
 TYPED_TEST_P(StoreConformance, RefusesIllegalPaths) { this->check(refuses_illegal_paths); }
 TYPED_TEST_P(StoreConformance, KeepsStatFields) { this->check(keeps_stat_fields); }
 TYPED_TEST_P(StoreConformance, NumbersSequentialNodes) { this->check(numbers_sequential_nodes); }
 TYPED_TEST_P(StoreConformance, MultiIsAllOrNothing) { this->check(multi_is_all_or_nothing); }
 TYPED_TEST_P(StoreConformance, WatchesFireOnce) { this->check(watches_fire_once); }
-TYPED_TEST_P(StoreConformance, FailedChangesFireNothing) { this->check(failed_changes_fire_nothing); }
+TYPED_TEST_P(StoreConformance, FailedChangesFireNothing) {
+  this->check(failed_changes_fire_nothing);
+}
 TYPED_TEST_P(StoreConformance, PipelinesInOrder) { this->check(pipelines_in_order); }
 TYPED_TEST_P(StoreConformance, CallsCountAtOnce) { this->check(calls_count_at_once); }
-TYPED_TEST_P(StoreConformance, LimitsTheSizeOfARequest) { this->check(limits_the_size_of_a_request); }
+TYPED_TEST_P(StoreConformance, LimitsTheSizeOfARequest) {
+  this->check(limits_the_size_of_a_request);
+}
 TYPED_TEST_P(StoreConformance, SessionEndRemovesEphemerals) {
   this->world_.run([this] { return session_end_removes_ephemerals(this->world_); });
 }
 
-REGISTER_TYPED_TEST_SUITE_P(StoreConformance, CreatesReadsChangesDeletes, NamesEachError, RefusesIllegalPaths,
-                            KeepsStatFields, NumbersSequentialNodes, MultiIsAllOrNothing, WatchesFireOnce,
-                            FailedChangesFireNothing, PipelinesInOrder, CallsCountAtOnce, LimitsTheSizeOfARequest,
+REGISTER_TYPED_TEST_SUITE_P(StoreConformance, CreatesReadsChangesDeletes, NamesEachError,
+                            RefusesIllegalPaths, KeepsStatFields, NumbersSequentialNodes,
+                            MultiIsAllOrNothing, WatchesFireOnce, FailedChangesFireNothing,
+                            PipelinesInOrder, CallsCountAtOnce, LimitsTheSizeOfARequest,
                             SessionEndRemovesEphemerals);
 
 }  // namespace gregor::metadata::conformance

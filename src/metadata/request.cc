@@ -46,7 +46,8 @@ runtime::Task<void> wait_for_close(RequestPointer pending) {
 }
 
 constexpr std::size_t request_header_bytes = 8;  // xid, type
-constexpr std::size_t multi_header_bytes = 9;    // type, done, error: before each operation and at the end
+constexpr std::size_t multi_header_bytes =
+    9;  // type, done, error: before each operation and at the end
 constexpr std::size_t open_acl_bytes = 4 + 4 + 4 + 5 + 4 + 6;  // one entry: all, "world", "anyone"
 
 struct WireSize {
@@ -90,11 +91,15 @@ Answer answer_read(const Tree& tree, const ReadRequest& read, WatchTable& watche
   };
   const auto on_node = [&] { watches.add_node(read.path); };
   switch (read.kind) {
-    case ReadKind::get: return wrap(tree.get(read.path), on_node, false);
-    case ReadKind::exists: return wrap(tree.exists(read.path), on_node, true);
-    case ReadKind::children: break;
+    case ReadKind::get:
+      return wrap(tree.get(read.path), on_node, false);
+    case ReadKind::exists:
+      return wrap(tree.exists(read.path), on_node, true);
+    case ReadKind::children:
+      break;
   }
-  return wrap(tree.children(read.path), [&] { watches.add_children(read.path); }, false);
+  return wrap(
+      tree.children(read.path), [&] { watches.add_children(read.path); }, false);
 }
 
 RequestPointer RequestStore::ask(RequestBody body) {
@@ -119,7 +124,8 @@ RequestPointer RequestStore::ask_change(znode::Operation operation) {
   return ask(std::move(change));
 }
 
-runtime::Task<StoreResult<znode::OperationResult>> RequestStore::create(znode::op::Create operation) {
+runtime::Task<StoreResult<znode::OperationResult>> RequestStore::create(
+    znode::op::Create operation) {
   return wait_for_first(ask_change(std::move(operation)));
 }
 

@@ -1,4 +1,5 @@
-// A request to a store as a value, and RequestStore, which turns the calls of Store into such requests.
+// A request to a store as a value, and RequestStore, which turns the calls of Store into such
+// requests.
 #pragma once
 
 #include <coroutine>
@@ -33,8 +34,8 @@ using RequestBody = std::variant<ReadRequest, ChangeRequest, CloseRequest>;
 using Answer = std::variant<std::monostate, StoreFailure, NodeData, znode::Stat, NodeChildren,
                             std::vector<znode::OperationResult>>;
 
-/// One call of a store: asked, then answered exactly once. Shared by the store's queue and the waiting coroutine, so that
-/// either may go first.
+/// One call of a store: asked, then answered exactly once. Shared by the store's queue and the
+/// waiting coroutine, so that either may go first.
 ///
 /// Thread: one shard.
 class PendingRequest {
@@ -73,8 +74,8 @@ using RequestPointer = std::shared_ptr<PendingRequest>;
 /// Bytes of a change as ZooKeeper's client would send it. Source: its wire format (jute).
 [[nodiscard]] std::size_t wire_bytes(const ChangeRequest& change);
 
-/// The calls of Store as requests. Each is handed to submit() at the call itself, so that requests are carried out in
-/// the order of the calls, awaited or not. Refused here: what is too large.
+/// The calls of Store as requests. Each is handed to submit() at the call itself, so that requests
+/// are carried out in the order of the calls, awaited or not. Refused here: what is too large.
 class RequestStore : public Store {
  public:
   runtime::Task<StoreResult<znode::OperationResult>> create(znode::op::Create operation) override;

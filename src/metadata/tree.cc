@@ -84,7 +84,8 @@ StoreResult<AppliedChange> Tree::apply(const std::vector<znode::Operation>& oper
   running.zxid = zxid_ + 1;
   running.applied.results.reserve(operations.size());
   for (std::size_t i = 0; i < operations.size(); ++i) {
-    auto outcome = std::visit([&](const auto& op) { return apply_one(op, running); }, operations[i]);
+    auto outcome =
+        std::visit([&](const auto& op) { return apply_one(op, running); }, operations[i]);
     if (!outcome) {
       roll_back(running);
       outcome.error().operation = i;
@@ -227,7 +228,8 @@ void Tree::roll_back(Running& running) {
         break;
       }
       case Undo::Kind::erased:
-        if (undo->node.ephemeral_owner != 0) ephemerals_[undo->node.ephemeral_owner].insert(undo->path);
+        if (undo->node.ephemeral_owner != 0)
+          ephemerals_[undo->node.ephemeral_owner].insert(undo->path);
         nodes_.emplace(undo->path, std::move(undo->node));
         parent->children.emplace(child);
         parent->pzxid = undo->parent_pzxid;

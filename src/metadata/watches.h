@@ -17,7 +17,8 @@ class WatchTable {
   /// A watch on the children: fires when one comes or goes, or when the node itself is deleted.
   void add_children(const std::string& path) { children_.insert(path); }
 
-  /// Takes the watches that `changes` fire. @return their events, in order; a node's deletion counts once.
+  /// Takes the watches that `changes` fire. @return their events, in order; a node's deletion
+  /// counts once.
   [[nodiscard]] std::vector<znode::WatchEvent> fire(const std::vector<znode::WatchEvent>& changes);
 
   [[nodiscard]] std::size_t size() const { return nodes_.size() + children_.size(); }

@@ -10,7 +10,8 @@ namespace {
 
 using TopicPointer = std::shared_ptr<const TopicImage>;
 
-// FNV-1a: the same on every run and platform, so that the order of topics never depends on the standard library.
+// FNV-1a: the same on every run and platform, so that the order of topics never depends on the
+// standard library.
 struct Fnv {
   std::uint64_t state = 0xcbf29ce484222325;
   void add(unsigned char byte) { state = (state ^ byte) * 0x100000001b3; }
@@ -108,8 +109,8 @@ ClusterImage::Bucket& ClusterImage::Builder::editable(Buckets& buckets,
                                                       std::array<Bucket*, bucket_count>& edited,
                                                       std::size_t index) {
   if (edited[index] == nullptr) {
-    auto copy = buckets[index] ? std::make_shared<Bucket>(*buckets[index])
-                               : std::make_shared<Bucket>();
+    auto copy =
+        buckets[index] ? std::make_shared<Bucket>(*buckets[index]) : std::make_shared<Bucket>();
     edited[index] = copy.get();
     buckets[index] = std::move(copy);
   }

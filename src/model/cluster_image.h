@@ -1,6 +1,8 @@
-// The cluster as one broker knows it: brokers, topics, leaders. An immutable snapshot that every shard holds and swaps.
+// The cluster as one broker knows it: brokers, topics, leaders. An immutable snapshot that every
+// shard holds and swaps.
 //
-// It is built of shared per-topic nodes: a change copies its topic and the bucket that it is in, never all.
+// It is built of shared per-topic nodes: a change copies its topic and the bucket that it is in,
+// never all.
 #pragma once
 
 #include <array>
@@ -44,7 +46,7 @@ struct BrokerImage {
 
 /// Who leads and holds one partition.
 struct PartitionImage {
-  BrokerId leader{-1};           ///< -1 = none at the moment
+  BrokerId leader{-1};  ///< -1 = none at the moment
   LeaderEpoch leader_epoch{-1};
   std::int32_t partition_epoch = -1;  ///< version of the partition's state node
   std::vector<BrokerId> replicas;
@@ -77,7 +79,8 @@ class ClusterImage {
   [[nodiscard]] const PartitionImage* find(std::string_view topic, PartitionIndex partition) const;
   [[nodiscard]] std::size_t topic_count() const { return topic_count_; }
   void for_each_topic(const std::function<void(const TopicImage&)>& visit) const;
-  /// True if a topic other than `name` itself has the same name once '.' and '_' are equal. O(topics of one bucket).
+  /// True if a topic other than `name` itself has the same name once '.' and '_' are equal.
+  /// O(topics of one bucket).
   [[nodiscard]] const TopicImage* find_colliding(std::string_view name) const;
 
   /// Live brokers by id.
@@ -106,7 +109,8 @@ class ClusterImage {
   std::shared_ptr<const std::string> cluster_id_;
 };
 
-/// Makes the next image of an existing one. Each bucket that is touched is copied once, however many changes it gets.
+/// Makes the next image of an existing one. Each bucket that is touched is copied once, however
+/// many changes it gets.
 ///
 /// Thread: one. Usage: Builder b(*old); b.put_topic(...); publish(b.build());
 class ClusterImage::Builder {

@@ -74,14 +74,14 @@ std::string encode(const BrokerRegistration& registration) {
   }
   boost::json::object features;
   for (const auto& [feature, range] : registration.features) {
-    features[feature] = boost::json::object{{"min_version", range.min_version},
-                                            {"max_version", range.max_version}};
+    features[feature] =
+        boost::json::object{{"min_version", range.min_version}, {"max_version", range.max_version}};
   }
   const auto* plaintext = first_plaintext(registration);
   boost::json::object node;
   node["version"] = registration_version;
-  node["host"] = plaintext == nullptr ? boost::json::value(nullptr)
-                                      : boost::json::value(plaintext->host);
+  node["host"] =
+      plaintext == nullptr ? boost::json::value(nullptr) : boost::json::value(plaintext->host);
   node["port"] = plaintext == nullptr ? -1 : plaintext->port;
   node["jmx_port"] = registration.jmx_port;
   node["timestamp"] = std::to_string(registration.timestamp_ms);
@@ -118,7 +118,8 @@ Result<model::BrokerEndpoint> parse_endpoint(std::string_view text) {
   };
   const auto scheme_end = text.find("://");
   const auto colon = text.rfind(':');
-  if (scheme_end == std::string_view::npos || scheme_end == 0 || colon < scheme_end + 3) return bad();
+  if (scheme_end == std::string_view::npos || scheme_end == 0 || colon < scheme_end + 3)
+    return bad();
   auto host = text.substr(scheme_end + 3, colon - scheme_end - 3);
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);

@@ -13,7 +13,8 @@
 
 namespace gregor::znode {
 
-/// A broker's registration, version 5 when written; older ones are read. Source: Kafka's ZooKeeper layout.
+/// A broker's registration, version 5 when written; older ones are read. Source: Kafka's ZooKeeper
+/// layout.
 struct BrokerRegistration {
   struct FeatureRange {
     std::int32_t min_version = 0;
@@ -29,10 +30,12 @@ struct BrokerRegistration {
   friend bool operator==(const BrokerRegistration&, const BrokerRegistration&) = default;
 };
 
-/// host and port are those of the first endpoint with the security protocol PLAINTEXT, or null and -1.
+/// host and port are those of the first endpoint with the security protocol PLAINTEXT, or null and
+/// -1.
 [[nodiscard]] std::string encode(const BrokerRegistration& registration);
 /// @param path  of the node, for the error. @errors unknown_server_error: malformed.
-[[nodiscard]] Result<BrokerRegistration> decode_broker(std::string_view path, std::string_view json);
+[[nodiscard]] Result<BrokerRegistration> decode_broker(std::string_view path,
+                                                       std::string_view json);
 
 /// "PLAINTEXT://host:9092", IPv6 addresses in brackets.
 [[nodiscard]] std::string to_text(const model::BrokerEndpoint& endpoint);

@@ -19,7 +19,8 @@ struct ControllerNode {
 
 [[nodiscard]] std::string encode(const ControllerNode& node);
 /// @param path  of the node, for the error. @errors unknown_server_error: malformed.
-[[nodiscard]] Result<ControllerNode> decode_controller(std::string_view path, std::string_view json);
+[[nodiscard]] Result<ControllerNode> decode_controller(std::string_view path,
+                                                       std::string_view json);
 
 /// /controller_epoch: decimal text.
 [[nodiscard]] std::string encode_controller_epoch(model::ControllerEpoch epoch);

@@ -1,4 +1,5 @@
-// Reads fields of a JSON object and remembers the first thing that is wrong. Only for the .cc files of this folder.
+// Reads fields of a JSON object and remembers the first thing that is wrong. Only for the .cc files
+// of this folder.
 #pragma once
 
 #include <boost/json.hpp>
@@ -13,7 +14,8 @@
 
 namespace gregor::znode {
 
-/// Getters give a default after a fault; the caller looks at fault() once, at the end. Faults name the node's path.
+/// Getters give a default after a fault; the caller looks at fault() once, at the end. Faults name
+/// the node's path.
 class JsonReader {
  public:
   JsonReader(std::string_view path, std::string_view text) : path_(path) {
@@ -82,9 +84,10 @@ class JsonReader {
   std::int64_t parse_number(std::string_view text, std::string_view key) {
     const std::string copy(text);
     std::size_t used = 0;
-    const bool shape = !copy.empty() && copy.size() <= 18 &&
-                       copy.find_first_not_of("0123456789", copy[0] == '-' ? 1 : 0) ==
-                           std::string::npos && copy != "-";
+    const bool shape =
+        !copy.empty() && copy.size() <= 18 &&
+        copy.find_first_not_of("0123456789", copy[0] == '-' ? 1 : 0) == std::string::npos &&
+        copy != "-";
     const std::int64_t number = shape ? std::stoll(copy, &used) : 0;
     if (!shape) blame("'" + std::string(key) + "' holds no number");
     return number;

@@ -18,8 +18,8 @@ struct CodePoint {
   std::size_t bytes = 0;
 };
 
-// The code point at the front of `text`, which is not empty; nullopt if it is not well-formed UTF-8. Surrogates and
-// overlong forms are left to the caller and to the range check below.
+// The code point at the front of `text`, which is not empty; nullopt if it is not well-formed
+// UTF-8. Surrogates and overlong forms are left to the caller and to the range check below.
 std::optional<CodePoint> front_code_point(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text.front());
   if (lead < 0x80) return CodePoint{lead, 1};

@@ -1,4 +1,5 @@
-// Where things are in the metadata store: Kafka's paths, and ZooKeeper's rules for what a path may be.
+// Where things are in the metadata store: Kafka's paths, and ZooKeeper's rules for what a path may
+// be.
 #pragma once
 
 #include <string>
@@ -37,15 +38,27 @@ inline constexpr std::string_view isr_change_notification = "/isr_change_notific
 inline constexpr std::string_view latest_producer_id_block = "/latest_producer_id_block";
 inline constexpr std::string_view log_dir_event_notification = "/log_dir_event_notification";
 
-/// The paths that every broker makes at its start, each after its parent. Source: Kafka's ZooKeeper layout.
+/// The paths that every broker makes at its start, each after its parent. Source: Kafka's ZooKeeper
+/// layout.
 inline constexpr std::string_view made_by_every_broker[] = {
-    consumers,          brokers,      broker_ids,
-    broker_topics,      broker_seqid, config,
-    config_changes,     admin,        delete_topics,
-    isr_change_notification,          latest_producer_id_block,
-    log_dir_event_notification,       config_topics,
-    config_clients,     config_users, config_brokers,
-    config_ips,         config_client_metrics,
+    consumers,
+    brokers,
+    broker_ids,
+    broker_topics,
+    broker_seqid,
+    config,
+    config_changes,
+    admin,
+    delete_topics,
+    isr_change_notification,
+    latest_producer_id_block,
+    log_dir_event_notification,
+    config_topics,
+    config_clients,
+    config_users,
+    config_brokers,
+    config_ips,
+    config_client_metrics,
 };
 
 /// /brokers/ids/<id>
@@ -68,8 +81,9 @@ inline constexpr std::string_view made_by_every_broker[] = {
 /// The last component; "" for "/".
 [[nodiscard]] std::string_view name(std::string_view path);
 
-/// ZooKeeper's rules: starts with '/', does not end with it (but for "/"), no empty, "." or ".." component, UTF-8
-/// without control characters, surrogates, private use and U+FFF0..U+FFFF. Thread: any.
+/// ZooKeeper's rules: starts with '/', does not end with it (but for "/"), no empty, "." or ".."
+/// component, UTF-8 without control characters, surrogates, private use and U+FFF0..U+FFFF. Thread:
+/// any.
 /// @errors invalid_request, with the path and the reason.
 [[nodiscard]] Result<void> check(std::string_view path);
 

@@ -1,4 +1,5 @@
-// The data of a topic's nodes: /brokers/topics/<t>, .../partitions/<p>/state and /config/topics/<t>.
+// The data of a topic's nodes: /brokers/topics/<t>, .../partitions/<p>/state and
+// /config/topics/<t>.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ namespace gregor::znode {
 
 using ReplicaMap = std::map<model::PartitionIndex, std::vector<model::BrokerId>>;
 
-/// /brokers/topics/<t>. Written as version 3; versions 1 (no adding, removing) and 2 (no id) are read.
+/// /brokers/topics/<t>. Written as version 3; versions 1 (no adding, removing) and 2 (no id) are
+/// read.
 struct TopicAssignment {
   std::optional<model::Uuid> topic_id;
   ReplicaMap partitions;  ///< during a reassignment the full set

@@ -47,12 +47,31 @@ TEST(Path, ParentAndName) {
 }
 
 TEST(Path, RulesOfZooKeeper) {
-  for (const char* good : {"/", "/a", "/a/b", "/a/...", "/a/.b", "/\xc3\xa4", "/\xf0\x9f\x98\x80", "/ "}) {
+  for (const char* good :
+       {"/", "/a", "/a/b", "/a/...", "/a/.b", "/\xc3\xa4", "/\xf0\x9f\x98\x80", "/ "}) {
     EXPECT_TRUE(path::check(good)) << good;
   }
-  for (const char* bad : {"", "a", "a/b", "/a/", "//", "//a", "/a//b", "/.", "/..", "/a/./b", "/a/../b",
-                          "/a\x01", "/a\x1f", "/a\x7f", "/\xc2\x80", "/\xee\x80\x80", "/\xef\xbf\xb0",
-                          "/\xff", "/\xc3", "/\xc0\x80", "/\xed\xa0\x80"}) {
+  for (const char* bad : {"",
+                          "a",
+                          "a/b",
+                          "/a/",
+                          "//",
+                          "//a",
+                          "/a//b",
+                          "/.",
+                          "/..",
+                          "/a/./b",
+                          "/a/../b",
+                          "/a\x01",
+                          "/a\x1f",
+                          "/a\x7f",
+                          "/\xc2\x80",
+                          "/\xee\x80\x80",
+                          "/\xef\xbf\xb0",
+                          "/\xff",
+                          "/\xc3",
+                          "/\xc0\x80",
+                          "/\xed\xa0\x80"}) {
     EXPECT_FALSE(path::check(bad)) << bad;
   }
   EXPECT_FALSE(path::check(std::string_view("/a\0b", 4)));
@@ -88,10 +107,10 @@ TEST(TopicNode, OlderVersionsAreRead) {
 TEST(TopicNode, MalformedDataNamesThePath) {
   for (const char* bad :
        {"", "{", "[]", "null", "{}", R"({"partitions":[]})", R"({"partitions":{"x":[1]}})",
-        R"({"partitions":{"-1":[1]}})", R"({"partitions":{"0":1}})", R"({"partitions":{"0":["1"]}})",
-        R"({"partitions":{"0":[99999999999]}})", R"({"partitions":{"99999999999":[1]}})",
-        R"({"partitions":{"0":[1],"00":[2]}})", R"({"topic_id":"x","partitions":{}})",
-        R"({"topic_id":5,"partitions":{}})"}) {
+        R"({"partitions":{"-1":[1]}})", R"({"partitions":{"0":1}})",
+        R"({"partitions":{"0":["1"]}})", R"({"partitions":{"0":[99999999999]}})",
+        R"({"partitions":{"99999999999":[1]}})", R"({"partitions":{"0":[1],"00":[2]}})",
+        R"({"topic_id":"x","partitions":{}})", R"({"topic_id":5,"partitions":{}})"}) {
     expect_fault(decode_topic("/brokers/topics/t", bad), "/brokers/topics/t: ");
   }
   const std::string deep(100000, '[');
@@ -99,8 +118,10 @@ TEST(TopicNode, MalformedDataNamesThePath) {
 }
 
 TEST(PartitionStateNode, RoundTripAndText) {
-  PartitionState state{model::ControllerEpoch(3), BrokerId(1), model::LeaderEpoch(5), {BrokerId(1)}, false};
-  EXPECT_EQ(encode(state), R"({"controller_epoch":3,"leader":1,"version":1,"leader_epoch":5,"isr":[1]})");
+  PartitionState state{
+      model::ControllerEpoch(3), BrokerId(1), model::LeaderEpoch(5), {BrokerId(1)}, false};
+  EXPECT_EQ(encode(state),
+            R"({"controller_epoch":3,"leader":1,"version":1,"leader_epoch":5,"isr":[1]})");
   EXPECT_EQ(*decode_partition_state("/s", encode(state)), state);
   state.recovering = true;
   state.leader = BrokerId(-1);
@@ -129,11 +150,10 @@ TEST(BrokerNode, RoundTrip) {
   registration.timestamp_ms = 1234;
   registration.features["f"] = {1, 2};
   const auto text = encode(registration);
-  EXPECT_EQ(text,
-            R"({"version":5,"host":"h","port":9092,"jmx_port":-1,"timestamp":"1234",)"
-            R"("endpoints":["INTERNAL://[::1]:9093","PLAINTEXT://h:9092"],"rack":"r",)"
-            R"("listener_security_protocol_map":{"INTERNAL":"SSL","PLAINTEXT":"PLAINTEXT"},)"
-            R"("features":{"f":{"min_version":1,"max_version":2}}})");
+  EXPECT_EQ(text, R"({"version":5,"host":"h","port":9092,"jmx_port":-1,"timestamp":"1234",)"
+                  R"("endpoints":["INTERNAL://[::1]:9093","PLAINTEXT://h:9092"],"rack":"r",)"
+                  R"("listener_security_protocol_map":{"INTERNAL":"SSL","PLAINTEXT":"PLAINTEXT"},)"
+                  R"("features":{"f":{"min_version":1,"max_version":2}}})");
   EXPECT_EQ(*decode_broker("/b", text), registration);
   registration.endpoints.pop_back();
   registration.rack.reset();
@@ -146,10 +166,10 @@ TEST(BrokerNode, OlderVersionsAndFaults) {
   ASSERT_TRUE(one);
   EXPECT_EQ(one->endpoints.front(), (model::BrokerEndpoint{"PLAINTEXT", "h", 9092}));
   EXPECT_EQ(one->security_protocols.at("PLAINTEXT"), "PLAINTEXT");
-  for (const char* bad : {"", "{]", R"({"endpoints":["h:9092"]})", R"({"endpoints":["A://h:x"]})",
-                          R"({"endpoints":["A://h:70000"]})", R"({"endpoints":[1]})",
-                          R"({"endpoints":[],"features":{"f":1}})",
-                          R"({"endpoints":[],"timestamp":"zz"})"}) {
+  for (const char* bad :
+       {"", "{]", R"({"endpoints":["h:9092"]})", R"({"endpoints":["A://h:x"]})",
+        R"({"endpoints":["A://h:70000"]})", R"({"endpoints":[1]})",
+        R"({"endpoints":[],"features":{"f":1}})", R"({"endpoints":[],"timestamp":"zz"})"}) {
     expect_fault(decode_broker("/brokers/ids/1", bad), "/brokers/ids/1: ");
   }
 }

@@ -56,7 +56,8 @@ class StoreState : public std::enable_shared_from_this<StoreState> {
         tree_(std::move(opened.loaded.tree)),
         session_id_(opened.loaded.last_session + 1),
         is_new_(file_->is_new()) {
-    for (const auto owner : tree_.ephemeral_owners()) tree_.end_session(owner, shard.clock().wall_ms());
+    for (const auto owner : tree_.ephemeral_owners())
+      tree_.end_session(owner, shard.clock().wall_ms());
     unsaved_ = true;  // the new session, and ephemeral nodes that went: saved with the first change
   }
 
@@ -214,7 +215,8 @@ void StoreState::finish(Job& job) {
   if (job.fault) {
     finish_failed(job);
   } else {
-    if (job.closes || !job.rows.put.empty() || !job.rows.removed.empty() || unsaved_) ++counters_.commits;
+    if (job.closes || !job.rows.put.empty() || !job.rows.removed.empty() || unsaved_)
+      ++counters_.commits;
     unsaved_ = false;
     deliver(job, false);
   }
@@ -242,7 +244,8 @@ void StoreState::finish_failed(Job& job) {
   if (!broken_) tell(SessionEvent::connected);
 }
 
-// Events of a failed change are told all the same: nobody knows whether it was made, and who watches reads again.
+// Events of a failed change are told all the same: nobody knows whether it was made, and who
+// watches reads again.
 void StoreState::deliver(Job& job, bool failed) {
   for (auto& entry : job.entries) {
     for (const auto& event : entry.events) {
@@ -261,8 +264,9 @@ void StoreState::start_recovery() {
   };
   auto attempt = std::make_shared<Attempt>();
   auto* files = &shard_.file_system();
-  shard_.submit_io([attempt, files, path = path_] { attempt->opened = open_and_load(*files, path); },
-                   [self = shared_from_this(), attempt] { self->finish_recovery(std::move(*attempt->opened)); });
+  shard_.submit_io(
+      [attempt, files, path = path_] { attempt->opened = open_and_load(*files, path); },
+      [self = shared_from_this(), attempt] { self->finish_recovery(std::move(*attempt->opened)); });
 }
 
 void StoreState::finish_recovery(Result<Opened> opened) {
@@ -277,7 +281,8 @@ void StoreState::finish_recovery(Result<Opened> opened) {
     for (auto& request : std::exchange(queue_, {})) {
       const bool closes = std::holds_alternative<CloseRequest>(request->body());
       closed_ = closed_ || closes;
-      request->answer(closes ? Answer() : Answer(StoreFailure{StoreError::unknown, opened.error().detail, 0}));
+      request->answer(closes ? Answer()
+                             : Answer(StoreFailure{StoreError::unknown, opened.error().detail, 0}));
     }
   }
   busy_ = false;
@@ -292,7 +297,9 @@ class OpenStore final : public EmbeddedStore {
   void on_watch(UniqueFunction<void(const znode::WatchEvent&)> callback) override {
     state_->on_watch_ = std::move(callback);
   }
-  void on_session(UniqueFunction<void(SessionEvent)> callback) override { state_->on_session_ = std::move(callback); }
+  void on_session(UniqueFunction<void(SessionEvent)> callback) override {
+    state_->on_session_ = std::move(callback);
+  }
   [[nodiscard]] std::int64_t session_id() const override { return state_->session_id(); }
   [[nodiscard]] bool is_new() const override { return state_->is_new(); }
   [[nodiscard]] const EmbeddedCounters& counters() const override { return state_->counters_; }
@@ -305,7 +312,8 @@ class OpenStore final : public EmbeddedStore {
 
 }  // namespace
 
-runtime::Task<Result<std::unique_ptr<EmbeddedStore>>> EmbeddedStore::open(runtime::Shard& shard, std::string path) {
+runtime::Task<Result<std::unique_ptr<EmbeddedStore>>> EmbeddedStore::open(runtime::Shard& shard,
+                                                                          std::string path) {
   auto* files = &shard.file_system();
   auto load = [files, path] { return open_and_load(*files, path); };
   auto opened = co_await runtime::offload(shard, std::move(load));

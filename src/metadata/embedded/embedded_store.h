@@ -1,4 +1,5 @@
-// The metadata store of a broker without ZooKeeper: the whole tree in memory, made durable in one SQLite file.
+// The metadata store of a broker without ZooKeeper: the whole tree in memory, made durable in one
+// SQLite file.
 #pragma once
 
 #include <cstdint>
@@ -22,17 +23,21 @@ struct EmbeddedCounters {
 };
 
 /// Thread:    the shard it was opened on. SQLite runs in that shard's I/O pool, one job at a time.
-/// Invariant: the tree in memory is what the file says plus the changes of the jobs that wait or run; an answer is given
-///            once everything that it shows is durable. A failed commit answers `unknown` to all that waited, reads the
-///            tree again from the file and reports disconnected, connected.
+/// Invariant: the tree in memory is what the file says plus the changes of the jobs that wait or
+/// run; an answer is given
+///            once everything that it shows is durable. A failed commit answers `unknown` to all
+///            that waited, reads the tree again from the file and reports disconnected, connected.
 /// Durable:   synchronous=FULL, WAL. One process at a time (exclusive lock).
 /// Lifetime:  close() before destruction, unless the shard's loop has stopped.
 class EmbeddedStore : public RequestStore {
  public:
-  /// Opens the file at `path` (made if absent); ephemeral nodes of the last run are removed. Session: a new one.
-  /// @errors kafka_storage_error with a text for people: not a store of ours, made by a newer version, damaged, locked
+  /// Opens the file at `path` (made if absent); ephemeral nodes of the last run are removed.
+  /// Session: a new one.
+  /// @errors kafka_storage_error with a text for people: not a store of ours, made by a newer
+  /// version, damaged, locked
   ///         by another process, unreadable. A damaged file is never taken for an empty one.
-  static runtime::Task<Result<std::unique_ptr<EmbeddedStore>>> open(runtime::Shard& shard, std::string path);
+  static runtime::Task<Result<std::unique_ptr<EmbeddedStore>>> open(runtime::Shard& shard,
+                                                                    std::string path);
 
   /// True if this open made the file.
   [[nodiscard]] virtual bool is_new() const = 0;

@@ -46,7 +46,9 @@ class EmbeddedWorld : public World {
     }
     co_return std::move(*opened);
   }
-  Task<Result<std::unique_ptr<EmbeddedStore>>> open() { return EmbeddedStore::open(shard(), path()); }
+  Task<Result<std::unique_ptr<EmbeddedStore>>> open() {
+    return EmbeddedStore::open(shard(), path());
+  }
   [[nodiscard]] std::string path() const { return folder_ + "/" + embedded_store_file; }
 
   std::string folder_;
@@ -90,7 +92,8 @@ Task<void> reopen(EmbeddedWorld& world) {
     auto ephemeral = co_await create(store, "/e", "", CreateMode::ephemeral);
     GREGOR_REQUIRE(ephemeral);
     zxid = ephemeral->stat.czxid;
-    if (round % 2 == 0) co_await store.close();  // else as after a crash: the ephemeral node is still in the file
+    if (round % 2 == 0)
+      co_await store.close();  // else as after a crash: the ephemeral node is still in the file
   }
 }
 
@@ -128,7 +131,8 @@ Task<void> makes_no_folder(EmbeddedWorld& world) {
   }
   co_await (*opened)->close();
   std::vector<std::string> left;
-  for (const auto& entry : std::filesystem::directory_iterator(world.folder_)) left.push_back(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(world.folder_))
+    left.push_back(entry.path());
   EXPECT_EQ(left, std::vector<std::string>({world.path()}));
 }
 
@@ -139,7 +143,8 @@ Task<void> fill(EmbeddedWorld& world) {
   GREGOR_REQUIRE(opened);
   std::vector<Task<StoreResult<znode::OperationResult>>> asked;
   for (int i = 0; i < 500; ++i) {
-    asked.push_back(create(**opened, "/n" + std::to_string(i), std::string(100, static_cast<char>('a' + i % 26))));
+    asked.push_back(create(**opened, "/n" + std::to_string(i),
+                           std::string(100, static_cast<char>('a' + i % 26))));
   }
   for (auto& each : asked) {
     auto made = co_await std::move(each);
@@ -176,16 +181,17 @@ class DamagedStoreTest : public EmbeddedStoreTest {
   void sql(const char* text) {
     sqlite3* database = nullptr;
     ASSERT_EQ(sqlite3_open(world_.path().c_str(), &database), SQLITE_OK);
-    ASSERT_EQ(sqlite3_exec(database, text, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(database);
+    ASSERT_EQ(sqlite3_exec(database, text, nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(database);
     sqlite3_close(database);
   }
   std::string whole_;
 };
 
 TEST_F(DamagedStoreTest, TruncatedIsRefused) {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{50}, std::size_t{100}, std::size_t{600},
-                                 std::size_t{4095}, std::size_t{4096}, whole_.size() / 2, whole_.size() - 4096,
-                                 whole_.size() - 1}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{50}, std::size_t{100},
+                                 std::size_t{600}, std::size_t{4095}, std::size_t{4096},
+                                 whole_.size() / 2, whole_.size() - 4096, whole_.size() - 1}) {
     write(whole_.substr(0, size));
     refused("");
   }
@@ -271,7 +277,9 @@ Task<void> open_twice(EmbeddedWorld& world) {
   if (child == 0) {
     sqlite3* database = nullptr;
     sqlite3_open(world.path().c_str(), &database);
-    ::_exit(sqlite3_exec(database, "SELECT * FROM node", nullptr, nullptr, nullptr) == SQLITE_BUSY ? 0 : 1);
+    ::_exit(sqlite3_exec(database, "SELECT * FROM node", nullptr, nullptr, nullptr) == SQLITE_BUSY
+                ? 0
+                : 1);
   }
   int status = 0;
   EXPECT_EQ(::waitpid(child, &status, 0), child);
@@ -334,7 +342,8 @@ Task<void> full_disk(EmbeddedWorld& world) {
 
 TEST_F(EmbeddedStoreTest, AFullDiskAnswersUnknownAndRecovers) { run(full_disk); }
 
-// A child makes changes and writes the number of each acknowledged one to a pipe until it is killed.
+// A child makes changes and writes the number of each acknowledged one to a pipe until it is
+// killed.
 Task<void> write_until_killed(std::string path, runtime::Shard& shard, int out) {
   auto opened = co_await EmbeddedStore::open(shard, path);
   if (!opened) ::_exit(3);

@@ -21,13 +21,15 @@ constexpr const char* schema =
     "PRAGMA application_id = 0x47524547;"
     "PRAGMA user_version = 1;"
     "CREATE TABLE node(path TEXT PRIMARY KEY NOT NULL, data BLOB NOT NULL, czxid INTEGER NOT NULL,"
-    " mzxid INTEGER NOT NULL, pzxid INTEGER NOT NULL, ctime_ms INTEGER NOT NULL, mtime_ms INTEGER NOT NULL,"
+    " mzxid INTEGER NOT NULL, pzxid INTEGER NOT NULL, ctime_ms INTEGER NOT NULL, mtime_ms INTEGER "
+    "NOT NULL,"
     " version INTEGER NOT NULL, children_created INTEGER NOT NULL, owner INTEGER NOT NULL,"
     " checksum INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE store(id INTEGER PRIMARY KEY CHECK (id = 1), zxid INTEGER NOT NULL,"
     " last_session INTEGER NOT NULL, nodes INTEGER NOT NULL, checksum INTEGER NOT NULL);";
 
-// The tree is in memory, so SQLite's own cache may be small; its log is cut back to 4 MiB after a checkpoint.
+// The tree is in memory, so SQLite's own cache may be small; its log is cut back to 4 MiB after a
+// checkpoint.
 constexpr const char* settings =
     "PRAGMA synchronous = FULL;"
     "PRAGMA cache_size = -512;"
@@ -37,20 +39,27 @@ constexpr const char* put_node_sql =
     "INSERT OR REPLACE INTO node VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 constexpr const char* put_store_sql = "INSERT OR REPLACE INTO store VALUES(1, ?1, ?2, ?3, ?4)";
 constexpr const char* load_nodes_sql =
-    "SELECT path, data, czxid, mzxid, pzxid, ctime_ms, mtime_ms, version, children_created, owner, checksum"
+    "SELECT path, data, czxid, mzxid, pzxid, ctime_ms, mtime_ms, version, children_created, owner, "
+    "checksum"
     " FROM node ORDER BY path";
 
 // The numbers of a row in the order of its columns.
 using NodeNumbers = std::array<std::int64_t, 8>;
 
 NodeNumbers numbers_of(const TreeNode& node) {
-  return {node.czxid,    node.mzxid,   node.pzxid,
-          node.ctime_ms, node.mtime_ms, node.version,
-          static_cast<std::int64_t>(node.children_created), node.ephemeral_owner};
+  return {node.czxid,
+          node.mzxid,
+          node.pzxid,
+          node.ctime_ms,
+          node.mtime_ms,
+          node.version,
+          static_cast<std::int64_t>(node.children_created),
+          node.ephemeral_owner};
 }
 
 template <std::size_t N>
-std::int64_t checksum(std::string_view path, std::string_view data, const std::array<std::int64_t, N>& numbers) {
+std::int64_t checksum(std::string_view path, std::string_view data,
+                      const std::array<std::int64_t, N>& numbers) {
   std::string row;
   row.reserve(path.size() + data.size() + 8 * N + 1);
   row.append(path).push_back('\0');
@@ -84,7 +93,8 @@ SqliteFile::~SqliteFile() {
   put_node_.reset();
   remove_node_.reset();
   put_store_.reset();
-  // Closing moves what is in the log to the file; if that fails the log stays and the next open reads it.
+  // Closing moves what is in the log to the file; if that fails the log stays and the next open
+  // reads it.
   sqlite3_close_v2(database_);
 }
 
@@ -104,7 +114,8 @@ Result<std::unique_ptr<SqliteFile>> SqliteFile::open(runtime::FileSystem& files,
   } else if (info->size == 0) {
     return file->damaged("the file is empty");
   }
-  if (auto connected = file->connect(path, SQLITE_OPEN_READWRITE); !connected) return fail(connected.error());
+  if (auto connected = file->connect(path, SQLITE_OPEN_READWRITE); !connected)
+    return fail(connected.error());
   if (auto ours = file->check_identity(); !ours) return fail(ours.error());
   // Only now may anything be written to it.
   if (auto mode = file->execute("PRAGMA journal_mode = WAL"); !mode) return fail(mode.error());
@@ -121,8 +132,11 @@ Result<void> SqliteFile::make_new(runtime::FileSystem& files, const std::string&
   }
   {
     SqliteFile draft(draft_path);
-    if (auto ok = draft.connect(draft_path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE); !ok) return ok;
-    if (auto ok = draft.execute("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY; BEGIN"); !ok) return ok;
+    if (auto ok = draft.connect(draft_path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE); !ok)
+      return ok;
+    if (auto ok = draft.execute("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY; BEGIN");
+        !ok)
+      return ok;
     if (auto ok = draft.execute(schema); !ok) return ok;
     if (auto ok = draft.prepare_all(); !ok) return ok;
     CommitRows rows;
@@ -152,12 +166,14 @@ Result<void> SqliteFile::connect(const std::string& path, int flags) {
 Result<void> SqliteFile::check_identity() {
   const auto application = number("PRAGMA application_id");
   if (!application) return fail(application.error());
-  if (*application != application_id) return damaged("an SQLite file that is not a metadata store of Gregor");
+  if (*application != application_id)
+    return damaged("an SQLite file that is not a metadata store of Gregor");
   const auto version = number("PRAGMA user_version");
   if (!version) return fail(version.error());
   if (*version != schema_version) {
     return damaged(fmt::format("made by {} version of Gregor (schema {}, this one reads {})",
-                               *version > schema_version ? "a newer" : "an unknown", *version, schema_version));
+                               *version > schema_version ? "a newer" : "an unknown", *version,
+                               schema_version));
   }
   if (sqlite3_db_readonly(database_, "main") != 0) return damaged("no permission to write to it");
   return {};
@@ -194,8 +210,8 @@ Result<std::size_t> SqliteFile::load_store(LoadedTree& loaded) {
   const int code = sqlite3_step(row);
   if (code == SQLITE_DONE) return damaged("the row about the store is missing");
   if (code != SQLITE_ROW) return fault(code);
-  const std::array<std::int64_t, 3> numbers{sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1),
-                                            sqlite3_column_int64(row, 2)};
+  const std::array<std::int64_t, 3> numbers{
+      sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 2)};
   if (checksum("store", "", numbers) != sqlite3_column_int64(row, 3)) {
     return damaged("wrong checksum of the row about the store");
   }
@@ -237,7 +253,8 @@ Result<void> SqliteFile::commit(const CommitRows& rows) {
   if (done) done = execute("COMMIT");
   if (!done && sqlite3_get_autocommit(database_) == 0) {
     // If this fails too, the load that follows a failed commit will say so.
-    if (auto undone = execute("ROLLBACK"); !undone) done.error().detail += "; " + undone.error().detail;
+    if (auto undone = execute("ROLLBACK"); !undone)
+      done.error().detail += "; " + undone.error().detail;
   }
   return done;
 }
@@ -270,8 +287,10 @@ Result<void> SqliteFile::put_node(const CommitRows::Row& row) {
 
 Result<void> SqliteFile::put_store(const CommitRows& rows) {
   auto* statement = put_store_.get();
-  const std::array<std::int64_t, 3> numbers{rows.zxid, rows.last_session, static_cast<std::int64_t>(rows.nodes)};
-  for (int i = 0; i < 3; ++i) sqlite3_bind_int64(statement, i + 1, numbers[static_cast<std::size_t>(i)]);
+  const std::array<std::int64_t, 3> numbers{rows.zxid, rows.last_session,
+                                            static_cast<std::int64_t>(rows.nodes)};
+  for (int i = 0; i < 3; ++i)
+    sqlite3_bind_int64(statement, i + 1, numbers[static_cast<std::size_t>(i)]);
   sqlite3_bind_int64(statement, 4, checksum("store", "", numbers));
   return run(statement);
 }
@@ -308,21 +327,28 @@ Result<SqliteFile::Statement> SqliteFile::prepare(const char* sql) {
 tl::unexpected<Error> SqliteFile::fault(int code) const {
   const int os_error = database_ == nullptr ? 0 : sqlite3_system_errno(database_);
   switch (code & 0xff) {
-    case SQLITE_NOTADB: return damaged("not an SQLite file");
-    case SQLITE_CORRUPT: return damaged(fmt::format("SQLite: {}", sqlite3_errstr(code)));
+    case SQLITE_NOTADB:
+      return damaged("not an SQLite file");
+    case SQLITE_CORRUPT:
+      return damaged(fmt::format("SQLite: {}", sqlite3_errstr(code)));
     case SQLITE_BUSY:
       return fail(ErrorCode::kafka_storage_error,
-                  fmt::format("metadata store {} is in use by another process", path_), EWOULDBLOCK);
-    default: break;
+                  fmt::format("metadata store {} is in use by another process", path_),
+                  EWOULDBLOCK);
+    default:
+      break;
   }
   const char* text = database_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(database_);
-  return fail(ErrorCode::kafka_storage_error,
-              fmt::format("metadata store {}: {} (SQLite code {}, errno {})", path_, text, code, os_error), os_error);
+  return fail(
+      ErrorCode::kafka_storage_error,
+      fmt::format("metadata store {}: {} (SQLite code {}, errno {})", path_, text, code, os_error),
+      os_error);
 }
 
 tl::unexpected<Error> SqliteFile::damaged(const std::string& what) const {
-  return fail(ErrorCode::kafka_storage_error,
-              fmt::format("metadata store {} can't be used: {}. It was left as it is", path_, what));
+  return fail(
+      ErrorCode::kafka_storage_error,
+      fmt::format("metadata store {} can't be used: {}. It was left as it is", path_, what));
 }
 
 }  // namespace gregor::metadata

@@ -1,9 +1,11 @@
-// The SQLite file of the embedded store: one row per node, one row about the store. Nothing else knows SQL.
+// The SQLite file of the embedded store: one row per node, one row about the store. Nothing else
+// knows SQL.
 //
 // Layout (application id "GREG", user version 1):
-//   node(path, data, czxid, mzxid, pzxid, ctime_ms, mtime_ms, version, children_created, owner, checksum)
-//   store(id = 1, zxid, last_session, nodes, checksum)
-// `nodes` is the number of rows of node; each checksum is a CRC-32C over the row, so that damage is found at open.
+//   node(path, data, czxid, mzxid, pzxid, ctime_ms, mtime_ms, version, children_created, owner,
+//   checksum) store(id = 1, zxid, last_session, nodes, checksum)
+// `nodes` is the number of rows of node; each checksum is a CRC-32C over the row, so that damage is
+// found at open.
 #pragma once
 
 #include <cstdint>
@@ -41,16 +43,20 @@ struct LoadedTree {
 /// Thread: blocks; one call at a time, from any thread.
 class SqliteFile {
  public:
-  /// Opens, or makes, the file and takes an exclusive lock on it. A new file appears under its name only when it is whole.
-  /// @errors kafka_storage_error: damaged, not ours, newer, locked by another process, I/O; the text says which
-  [[nodiscard]] static Result<std::unique_ptr<SqliteFile>> open(runtime::FileSystem& files, std::string path);
+  /// Opens, or makes, the file and takes an exclusive lock on it. A new file appears under its name
+  /// only when it is whole.
+  /// @errors kafka_storage_error: damaged, not ours, newer, locked by another process, I/O; the
+  /// text says which
+  [[nodiscard]] static Result<std::unique_ptr<SqliteFile>> open(runtime::FileSystem& files,
+                                                                std::string path);
   ~SqliteFile();
   SqliteFile(const SqliteFile&) = delete;
   SqliteFile& operator=(const SqliteFile&) = delete;
 
   /// Reads everything and checks every row. @errors kafka_storage_error: damaged, I/O
   [[nodiscard]] Result<LoadedTree> load();
-  /// One transaction, synced when it returns ok. On an error it is rolled back as far as this process can tell.
+  /// One transaction, synced when it returns ok. On an error it is rolled back as far as this
+  /// process can tell.
   [[nodiscard]] Result<void> commit(const CommitRows& rows);
   [[nodiscard]] bool is_new() const { return is_new_; }
 

@@ -11,22 +11,31 @@ namespace gregor::metadata {
 using znode::SessionEvent;
 using znode::StoreError;
 
-/// A client of the server: one connection, two queues (to the server, from the server), both first in, first out.
+/// A client of the server: one connection, two queues (to the server, from the server), both first
+/// in, first out.
 ///
-/// Invariant: a request is in exactly one queue until it is answered. While the connection is broken, requests wait in
+/// Invariant: a request is in exactly one queue until it is answered. While the connection is
+/// broken, requests wait in
 ///            outbound_ and events in inbound_; answers never do.
 class SimulatedStore final : public RequestStore {
  public:
   SimulatedStore(SimulatedStoreServer& server, runtime::Shard& shard, std::int64_t session_id)
-      : server_(server), shard_(shard), session_id_(session_id), self_(std::make_shared<SimulatedStore*>(this)) {}
+      : server_(server),
+        shard_(shard),
+        session_id_(session_id),
+        self_(std::make_shared<SimulatedStore*>(this)) {}
   ~SimulatedStore() override {
     *self_ = nullptr;
     const auto session = server_.sessions_.find(session_id_);
     if (session != server_.sessions_.end()) session->second.store = nullptr;
   }
 
-  void on_watch(UniqueFunction<void(const znode::WatchEvent&)> callback) override { on_watch_ = std::move(callback); }
-  void on_session(UniqueFunction<void(SessionEvent)> callback) override { on_session_ = std::move(callback); }
+  void on_watch(UniqueFunction<void(const znode::WatchEvent&)> callback) override {
+    on_watch_ = std::move(callback);
+  }
+  void on_session(UniqueFunction<void(SessionEvent)> callback) override {
+    on_session_ = std::move(callback);
+  }
   [[nodiscard]] std::int64_t session_id() const override { return session_id_; }
 
   /// Called by the server, from whatever node made the change.
@@ -60,7 +69,8 @@ class SimulatedStore final : public RequestStore {
   SimulatedStoreServer& server_;
   runtime::Shard& shard_;
   const std::int64_t session_id_;
-  const std::shared_ptr<SimulatedStore*> self_;  // null inside once the store has gone; timers hold a weak one
+  const std::shared_ptr<SimulatedStore*>
+      self_;  // null inside once the store has gone; timers hold a weak one
   std::deque<Outbound> outbound_;
   std::deque<Inbound> inbound_;
   UniqueFunction<void(const znode::WatchEvent&)> on_watch_;
@@ -74,10 +84,12 @@ runtime::Duration SimulatedStore::draw_delay() {
   const auto& options = server_.options_;
   const auto spread = static_cast<std::uint64_t>((options.delay_max - options.delay_min).count());
   if (options.delay_max <= options.delay_min) return options.delay_min;
-  return options.delay_min + runtime::Duration(static_cast<std::int64_t>(server_.draw() % (spread + 1)));
+  return options.delay_min +
+         runtime::Duration(static_cast<std::int64_t>(server_.draw() % (spread + 1)));
 }
 
-// Runs `step` on the store's shard after the delay, unless the store has gone or its connection has broken by then.
+// Runs `step` on the store's shard after the delay, unless the store has gone or its connection has
+// broken by then.
 void SimulatedStore::after(runtime::Duration delay, void (SimulatedStore::*step)()) {
   std::weak_ptr<SimulatedStore*> weak = self_;
   auto run = [weak, step, connection = connection_] {
@@ -102,7 +114,8 @@ void SimulatedStore::submit(RequestPointer request) {
   if (connected_) send_later();
 }
 
-// One message reaches the server: it is the first of the queue, whichever message's delay has passed.
+// One message reaches the server: it is the first of the queue, whichever message's delay has
+// passed.
 void SimulatedStore::arrive() {
   if (outbound_.empty()) return;
   if (outbound_.front().breaks) {
@@ -119,7 +132,8 @@ void SimulatedStore::arrive() {
 Answer SimulatedStore::carry_out(const PendingRequest& request) {
   const std::int64_t now_ms = server_.last_now_ms_ = shard_.clock().wall_ms();
   const auto session = server_.sessions_.find(session_id_);
-  if (session == server_.sessions_.end()) return StoreFailure{StoreError::session_expired, "expired", 0};
+  if (session == server_.sessions_.end())
+    return StoreFailure{StoreError::session_expired, "expired", 0};
   if (const auto* read = std::get_if<ReadRequest>(&request.body())) {
     return answer_read(server_.tree_, *read, session->second.watches);
   }
@@ -169,7 +183,8 @@ std::vector<RequestPointer> SimulatedStore::take_inbound_requests() {
   return requests;
 }
 
-// Nothing of what was under way is answered but with `unknown`; with apply_first the server has got all of it.
+// Nothing of what was under way is answered but with `unknown`; with apply_first the server has got
+// all of it.
 void SimulatedStore::break_connection(bool apply_first) {
   if (!connected_ || ended_) return;
   connected_ = false;
@@ -182,7 +197,8 @@ void SimulatedStore::break_connection(bool apply_first) {
     }
   }
   auto requests = take_inbound_requests();
-  for (auto& outbound : std::exchange(outbound_, {})) requests.push_back(std::move(outbound.request));
+  for (auto& outbound : std::exchange(outbound_, {}))
+    requests.push_back(std::move(outbound.request));
   ++connection_;
   after(server_.options_.reconnect_after, &SimulatedStore::reconnect);
   if (on_session_) on_session_(SessionEvent::disconnected);
@@ -201,7 +217,8 @@ void SimulatedStore::fail_requests(std::vector<RequestPointer> requests, StoreEr
   auto& server = server_;  // an answer may destroy the store
   const auto session_id = session_id_;
   for (auto& request : requests) {
-    // A close that was under way counts as done: the server ends the session of a client that has gone.
+    // A close that was under way counts as done: the server ends the session of a client that has
+    // gone.
     if (std::holds_alternative<CloseRequest>(request->body())) {
       server.expire(session_id);
       request->answer({});
@@ -211,7 +228,8 @@ void SimulatedStore::fail_requests(std::vector<RequestPointer> requests, StoreEr
   }
 }
 
-// The server has ended the session. What was carried out but not delivered is unknown to the client; the rest was not made.
+// The server has ended the session. What was carried out but not delivered is unknown to the
+// client; the rest was not made.
 void SimulatedStore::session_ended() {
   if (ended_) return;
   ended_ = true;
@@ -224,7 +242,8 @@ void SimulatedStore::session_ended() {
     const bool refused = std::holds_alternative<StoreFailure>(answered->second);
     (refused ? waiting : done).push_back(std::move(answered->first));
   }
-  for (auto& outbound : std::exchange(outbound_, {})) waiting.push_back(std::move(outbound.request));
+  for (auto& outbound : std::exchange(outbound_, {}))
+    waiting.push_back(std::move(outbound.request));
   if (on_session_) on_session_(SessionEvent::expired);
   const auto self = self_;  // an answer may destroy the store
   fail_requests(std::move(done), StoreError::unknown);
@@ -296,7 +315,8 @@ void SimulatedStoreServer::end_session(std::int64_t session_id, std::int64_t now
 void SimulatedStoreServer::announce(const std::vector<znode::WatchEvent>& changes) {
   for (auto& [id, session] : sessions_) {
     auto events = session.watches.fire(changes);
-    if (session.store != nullptr && !events.empty()) session.store->receive_events(std::move(events));
+    if (session.store != nullptr && !events.empty())
+      session.store->receive_events(std::move(events));
   }
 }
 

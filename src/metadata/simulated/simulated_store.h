@@ -1,4 +1,5 @@
-// A model of a metadata server that lives outside of any node, for the simulator: durable, seeded, with faults.
+// A model of a metadata server that lives outside of any node, for the simulator: durable, seeded,
+// with faults.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,9 @@ struct SimulatedStoreOptions {
   std::uint64_t seed = 1;
   runtime::Duration delay_min{};  ///< each way, drawn per message
   runtime::Duration delay_max{};
-  /// Parts per million of the requests at which the connection breaks: that request and all under way are answered
-  /// `unknown`, in half of the cases after the server has carried them out. Session events: disconnected, connected.
+  /// Parts per million of the requests at which the connection breaks: that request and all under
+  /// way are answered `unknown`, in half of the cases after the server has carried them out.
+  /// Session events: disconnected, connected.
   std::uint32_t connection_loss_ppm = 0;
   runtime::Duration reconnect_after{};  ///< how long a broken connection stays broken
 };
@@ -35,11 +37,12 @@ class SimulatedStoreServer {
   SimulatedStoreServer(const SimulatedStoreServer&) = delete;
   SimulatedStoreServer& operator=(const SimulatedStoreServer&) = delete;
 
-  /// Opens a session. Timers and answers run on `shard`. A store that is destroyed without close() leaves its session
-  /// (with its ephemeral nodes) behind until expire().
+  /// Opens a session. Timers and answers run on `shard`. A store that is destroyed without close()
+  /// leaves its session (with its ephemeral nodes) behind until expire().
   [[nodiscard]] std::unique_ptr<Store> connect(runtime::Shard& shard);
-  /// Ends a session: its ephemeral nodes go, its store (if it is still there) gets the event `expired`, and
-  /// session_expired for everything asked from then on. No-op if it has ended already.
+  /// Ends a session: its ephemeral nodes go, its store (if it is still there) gets the event
+  /// `expired`, and session_expired for everything asked from then on. No-op if it has ended
+  /// already.
   void expire(std::int64_t session_id);
   /// Ends all sessions; call it at the crash of a node whose store is embedded.
   void expire_all();

@@ -17,7 +17,9 @@ using znode::SessionEvent;
 
 class SimulatedWorld : public World {
  public:
-  explicit SimulatedWorld(SimulatedStoreOptions options = {}) : server_(options) { runtime_.start(); }
+  explicit SimulatedWorld(SimulatedStoreOptions options = {}) : server_(options) {
+    runtime_.start();
+  }
   ~SimulatedWorld() override { runtime_.stop(); }
   void run(UniqueFunction<Task<void>()> make) override { runtime_.run(std::move(make)); }
   runtime::Shard& shard() override { return runtime_.shard(runtime::ShardId(0)); }
@@ -59,7 +61,8 @@ struct Tally {
   int connected = 0;
 };
 
-// What was answered ok is there; unknown is sometimes there and sometimes not; later requests go on.
+// What was answered ok is there; unknown is sometimes there and sometimes not; later requests go
+// on.
 Task<void> change_under_loss(SimulatedStoreServer& server, Store& store, Tally& tally) {
   store.on_session([&tally](SessionEvent event) {
     if (event == SessionEvent::disconnected) ++tally.disconnected;
@@ -100,7 +103,8 @@ TEST(SimulatedStore, LossOfTheConnectionLeavesOutcomesUnknown) {
   EXPECT_EQ(total.disconnected, total.connected);
 }
 
-Task<void> watch_across_a_break(SimulatedStoreServer& server, Store& watching, Store& changing, Diary& diary) {
+Task<void> watch_across_a_break(SimulatedStoreServer& server, Store& watching, Store& changing,
+                                Diary& diary) {
   watching.on_watch([&diary](const znode::WatchEvent& event) { diary.push_back(to_text(event)); });
   watching.on_session([&diary](SessionEvent event) {
     diary.push_back(event == SessionEvent::disconnected ? "disconnected" : "connected");
@@ -112,7 +116,8 @@ Task<void> watch_across_a_break(SimulatedStoreServer& server, Store& watching, S
   diary.push_back(outcome(read));
 }
 
-// Two sessions on one tree: an event that comes while the connection is broken is told after it is back, before answers.
+// Two sessions on one tree: an event that comes while the connection is broken is told after it is
+// back, before answers.
 TEST(SimulatedStore, EventsSurviveABrokenConnection) {
   SimulatedWorld world(slow());
   Diary diary;
@@ -156,7 +161,8 @@ Task<void> leave_behind(SimulatedWorld& world) {
   auto lost = create(*crashed, "/lost");
   crashed.reset();  // as in a crash: the request on its way may or may not arrive
   auto next = world.server_.connect(world.shard());
-  EXPECT_EQ(outcome(co_await next->exists("/e", Watch::no)), "ok") << "the session ended before its time";
+  EXPECT_EQ(outcome(co_await next->exists("/e", Watch::no)), "ok")
+      << "the session ended before its time";
   world.server_.expire(session);
   EXPECT_EQ(outcome(co_await next->exists("/e", Watch::no)), "no_node");
   co_await next->close();
