@@ -11,7 +11,8 @@ PARTITIONS = 3
 
 
 def run(suite, broker, count=5000):
-    name = f"confluent-kafka {confluent_kafka.version()[0]} on librdkafka {confluent_kafka.libversion()[0]}"
+    version = confluent_kafka.version()  # a pair in old releases
+    name = f"confluent-kafka {version if isinstance(version, str) else version[0]} on librdkafka {confluent_kafka.libversion()[0]}"
     print(f"        {name}", flush=True)
     options = {"bootstrap.servers": broker.address}
     admin = AdminClient(options)

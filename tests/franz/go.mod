@@ -1,0 +1,3 @@
+module gregor/franz
+
+go 1.21
