@@ -81,7 +81,7 @@ void note_epoch(LeaderEpochCache& epochs, const BatchHeader& header) {
   }
 }
 
-/// CRC-32 as in zlib, of the bytes of the message at `position` of a format before v2; slow.
+/// True for a whole message of magic 0 or 1, by its CRC-32 (as in zlib, not CRC-32C); slow.
 Result<bool> is_old_message(const runtime::File& log, std::uint64_t position,
                             std::uint64_t log_bytes) {
   namespace layout = model::batch_layout;
@@ -91,7 +91,9 @@ Result<bool> is_old_message(const runtime::File& log, std::uint64_t position,
   const auto got = log.read_at(position, prefix);
   if (!got) return fail(got.error());
   if (*got != prefix.size()) return false;
+  const auto magic = load_be<std::int8_t>(prefix.data() + layout::magic_at);
   const auto length = load_be<std::int32_t>(prefix.data() + layout::length_at);
+  if (magic != 0 && magic != 1) return false;
   const std::uint64_t size = layout::prefix_bytes + static_cast<std::uint64_t>(length);
   if (length <= 0 || size > log_bytes - position) return false;
   std::vector<std::byte> message(size);
@@ -118,13 +120,16 @@ Result<std::string> walk(RecoveredSegment& segment, std::uint64_t log_bytes,
     if (!batch && batch.error().code == ErrorCode::kafka_storage_error) {
       return fail(std::move(batch.error()));
     }
-    if (!batch && batch.error().code == ErrorCode::unsupported_for_message_format) {
-      // Magic 0 or 1: garbage, or a log that must not be cut because it is old.
+    if (!batch) {
+      // Garbage, or a log that must not be cut because it is old.
       const auto old = is_old_message(log, scanner.position(), log_bytes);
       if (!old) return fail(old.error());
-      if (*old) return fail(std::move(batch.error()));
+      if (*old) {
+        return fail(ErrorCode::unsupported_for_message_format,
+                    "messages of a format before v2, which is not supported");
+      }
+      return std::move(batch.error().detail);
     }
-    if (!batch) return std::move(batch.error().detail);
     if (!*batch) return std::string();
     const auto& header = (*batch)->header;
     if (const char* reason = misplaced(header, tail)) return std::string(reason);
