@@ -7,6 +7,7 @@ namespace gregor::runtime::simulated {
 World::World(const WorldOptions& options) : scheduler_(options), wire_(scheduler_) {}
 
 World::~World() {
+  scheduler_.set_trace_sink({});  // the end is not part of the run
   // First everything that runs on shards, while all nodes are still there; then what is on its way
   // between them.
   for (const auto& node : nodes_) node->destroy_shards();

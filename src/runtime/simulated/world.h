@@ -60,7 +60,9 @@ class World {
   template <class Predicate>
   bool run_while_not(Predicate done, Instant limit) {
     while (!done()) {
-      if (!scheduler_.run_one(limit)) return false;
+      if (scheduler_.run_one(limit)) continue;
+      if (limit != Instant::max()) scheduler_.advance_to(limit);
+      return false;
     }
     return true;
   }

@@ -22,7 +22,7 @@ struct WorldOptions {
       1'700'000'000'000;  ///< wall clock at the start of the world, ms since 1970
 
   // scheduling
-  DelayRange mailbox_delay;  ///< between post() and the run of a message
+  DelayRange mailbox_delay{};  ///< between post() and the run of a message
   std::uint64_t events_per_instant_max =
       5'000'000;  ///< more at one virtual time is a livelock: the process ends
 
