@@ -1,0 +1,66 @@
+"""Power loss again and again, on a disk of our own, with log.flush.interval.messages=1: whatever was answered is there,
+and so is every topic change. See power_cut.cc for what is lost."""
+import os
+import random
+import time
+
+from broker import make_broker
+from checker import Checker
+from kill_rounds import PARTITIONS, TOPIC
+from loop_disk import make_disk
+from raw_client import RawClient
+from suite import check, check_equal
+
+DISK_MEGABYTES = 1024
+# As much as a virtual disk takes with a sync per append; more only makes a queue.
+MB_PER_SECOND = 10
+
+
+class PowerCycles:
+    def __init__(self, suite, seed):
+        self._random = random.Random(seed)
+        self._disk = make_disk(suite, suite.tmp, DISK_MEGABYTES)
+        self._log_dir = self._disk.mount_point / "data"
+        self._log_dir.mkdir()
+        # (the broker's own log stays outside of the disk)
+        self.broker = make_broker(suite.folder("broker"), {
+            "log.flush.interval.messages": "1", "log.segment.bytes": str(1 << 20), "log.segment.delete.delay.ms": "500",
+        }, [self._log_dir])
+        suite.at_end(self.broker.kill)
+        self.broker.start()
+        with RawClient(self.broker.address) as client:
+            check_equal(client.create_topic(TOPIC, PARTITIONS)["error"], 0, "error of CreateTopics")
+        self.broker.wait_for_topic(TOPIC, PARTITIONS)
+        self.checker = Checker(self.broker.address, TOPIC, PARTITIONS, seed, MB_PER_SECOND)
+        suite.at_end(self.checker.stop)
+        self.lost_bytes = 0
+
+    def cycle(self):
+        self.checker.work()
+        time.sleep(self._random.uniform(0.2, 1.0))
+        if self._random.random() < 0.3:
+            self.checker.create_and_wait_until_sent()
+            time.sleep(self._random.choice([0, 0.001, 0.004]))
+        before = self._log_bytes()
+        self._disk.cut_power()
+        self.broker.kill()
+        self._disk.unmount()
+        self._disk.mount()
+        self.lost_bytes += max(0, before - self._log_bytes())
+        self.broker.start()
+        self.checker.verify()
+
+    def _log_bytes(self):
+        return sum(file.stat().st_size for file in self._log_dir.glob(f"{TOPIC}-*/*.log"))
+
+    def finish(self):
+        self.checker.verify(full=True)
+        stats = self.checker.stats()
+        print(f"        {self.lost_bytes} bytes of segments were lost by the cuts; {stats}", flush=True)
+        check(stats["answered"] > 0 and stats["created"] > 0, "nothing was answered")
+        code = self.broker.stop()
+        if os.environ.get("SUITE_BROKER", "gregor") == "gregor":
+            check_equal(code, 0, "exit code after SIGTERM")
+        self.broker.start()
+        self.checker.verify(full=True)
+        return stats
