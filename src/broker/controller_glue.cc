@@ -92,6 +92,7 @@ class ControllerService::State {
     bool config_is_there = false;  // left behind by a creation that was cut short
   };
 
+  Task<Result<Office>> register_and_elect();
   [[nodiscard]] controller::TopicRulesContext rules_context();
   [[nodiscard]] bool is_past(runtime::Instant deadline) { return shard_.clock().now() >= deadline; }
   MultiTask ask_creation(const Creation& creation);
@@ -102,61 +103,56 @@ class ControllerService::State {
                                std::set<std::string>& requested);
   [[nodiscard]] bool is_gone(const DeletionPlan& plan);
 
+  std::optional<metadata::NodeData> controller_epoch_;  // as prepare() has read it
   std::set<std::string> creating_;
 };
 
 Task<Result<StoreFacts>> ControllerService::State::prepare(std::string cluster_id_if_new) {
-  std::vector<std::string> paths(std::begin(znode::path::made_by_every_broker),
-                                 std::end(znode::path::made_by_every_broker));
-  auto made = co_await make_nodes(shard_, store_, std::move(paths));
-  if (!made) co_return fail(made.error());
   if (cluster_id_if_new.empty()) cluster_id_if_new = model::Uuid::make(shard_.random()).to_string();
-  auto id = co_await cluster_id(shard_, store_, std::move(cluster_id_if_new));
-  if (!id) co_return fail(id.error());
-  auto ask_epoch = [this] {
-    return store_.exists(std::string(znode::path::controller_epoch), Watch::no);
-  };
-  auto epoch = co_await again_while_unknown(shard_, std::move(ask_epoch));
-  auto ask_topics = [this] {
-    return store_.children(std::string(znode::path::broker_topics), Watch::no);
-  };
-  auto topics = co_await again_while_unknown(shard_, std::move(ask_topics));
-  if (!topics) co_return fail(to_error(topics.error(), "reading the list of topics"));
-  if (!epoch && !is(epoch.error(), StoreError::no_node)) {
-    co_return fail(to_error(epoch.error(), "reading the controller epoch"));
-  }
+  auto base = co_await make_base(shard_, store_, std::move(cluster_id_if_new));
+  if (!base) co_return fail(base.error());
   model::ClusterImage::Builder builder(*effects_.image());
-  builder.set_cluster_id(*id);
+  builder.set_cluster_id(base->cluster_id);
   effects_.set_image(builder.build());
   StoreFacts facts;
-  facts.cluster_id = std::move(*id);
-  facts.was_empty = !epoch;
-  facts.topics = topics->names.size();
+  facts.cluster_id = std::move(base->cluster_id);
+  facts.was_empty = !base->controller_epoch;
+  facts.topics = base->topics;
+  controller_epoch_ = std::move(base->controller_epoch);
   co_return facts;
 }
 
-Task<Result<void>> ControllerService::State::start(std::vector<model::BrokerEndpoint> endpoints,
-                                                   bool crashed) {
-  if (!endpoints.empty()) settings_.endpoints = std::move(endpoints);
+Task<Result<Office>> ControllerService::State::register_and_elect() {
   znode::BrokerRegistration registration;
   registration.endpoints = settings_.endpoints;
   registration.security_protocols = settings_.listener_security_protocols;
   registration.rack = settings_.rack;
   registration.timestamp_ms = shard_.clock().wall_ms();
+  auto quick =
+      co_await take_office(shard_, store_, settings_.broker_id, registration, controller_epoch_);
+  if (quick) co_return *quick;
   auto epoch =
       co_await register_broker(shard_, store_, settings_.broker_id, std::move(registration));
   if (!epoch) co_return fail(epoch.error());
-  broker_epoch_ = *epoch;
   auto election = co_await elect_controller(shard_, store_, settings_.broker_id);
   if (!election) co_return fail(election.error());
+  co_return Office{*epoch, *election};
+}
+
+Task<Result<void>> ControllerService::State::start(std::vector<model::BrokerEndpoint> endpoints,
+                                                   bool crashed) {
+  if (!endpoints.empty()) settings_.endpoints = std::move(endpoints);
+  auto office = co_await register_and_elect();
+  if (!office) co_return fail(office.error());
+  broker_epoch_ = office->broker_epoch;
   std::set<model::BrokerId> restarted;
   if (crashed) restarted.insert(settings_.broker_id);
-  effects_.start(settings_.broker_id, *election, std::move(restarted));
+  effects_.start(settings_.broker_id, office->election, std::move(restarted));
   const bool in_office = co_await effects_.settled();
   if (!in_office)
     co_return fail(ErrorCode::not_controller, "the controller could not start its work");
   log::info("controller", "controller epoch {}, broker epoch {}, {} topics",
-            election->epoch.value(), broker_epoch_, effects_.image()->topic_count());
+            office->election.epoch.value(), broker_epoch_, effects_.image()->topic_count());
   co_return Result<void>{};
 }
 

@@ -31,17 +31,44 @@ znode::op::Create persistent(std::string path, std::string data = "") {
   return {std::move(path), std::move(data), CreateMode::persistent};
 }
 
-// One try. @return the first real failure.
-Task<StoreResult<void>> make_nodes_once(Store& store, const std::vector<std::string>& paths) {
+struct BaseNodes {
+  NodeData cluster_id;
+  std::optional<NodeData> controller_epoch;
+  std::size_t topics = 0;
+};
+
+// One try; what is there already is left.
+Task<StoreResult<BaseNodes>> make_base_once(Store& store, std::string cluster_id_if_new) {
   std::vector<Task<StoreResult<OperationResult>>> asked;
-  for (const auto& path : paths) asked.push_back(store.create(persistent(path)));
-  StoreResult<void> outcome;
+  for (const auto path : znode::path::made_by_every_broker) {
+    asked.push_back(store.create(persistent(std::string(path))));
+  }
+  asked.push_back(store.create(persistent(std::string(znode::path::cluster))));
+  asked.push_back(store.create(persistent(std::string(znode::path::cluster_id),
+                                          znode::encode_cluster_id(cluster_id_if_new))));
+  auto id_task = store.get(std::string(znode::path::cluster_id), Watch::no);
+  auto epoch_task = store.get(std::string(znode::path::controller_epoch), Watch::no);
+  auto topics_task = store.children(std::string(znode::path::broker_topics), Watch::no);
   for (auto& each : asked) {
     auto made = co_await std::move(each);
-    if (made || is(made.error(), StoreError::node_exists) || !outcome) continue;
-    outcome = tl::unexpected<StoreFailure>(std::move(made.error()));
+    if (!made && !is(made.error(), StoreError::node_exists)) {
+      co_return tl::unexpected<StoreFailure>(std::move(made.error()));
+    }
   }
-  co_return outcome;
+  auto id = co_await std::move(id_task);
+  auto epoch = co_await std::move(epoch_task);
+  auto topics = co_await std::move(topics_task);
+  if (!id) co_return tl::unexpected<StoreFailure>(std::move(id.error()));
+  if (!topics) co_return tl::unexpected<StoreFailure>(std::move(topics.error()));
+  BaseNodes nodes;
+  nodes.cluster_id = std::move(*id);
+  nodes.topics = topics->names.size();
+  if (epoch) {
+    nodes.controller_epoch = std::move(*epoch);
+  } else if (!is(epoch.error(), StoreError::no_node)) {
+    co_return tl::unexpected<StoreFailure>(std::move(epoch.error()));
+  }
+  co_return nodes;
 }
 
 bool same_endpoints(const znode::BrokerRegistration& registration, const NodeData& node,
@@ -59,36 +86,44 @@ Error to_error(const StoreFailure& failure, std::string_view doing) {
   return {code, fmt::format("{}: {} ({})", doing, znode::name(failure.error), failure.detail), 0};
 }
 
-Task<Result<void>> make_nodes(runtime::Shard& shard, Store& store, std::vector<std::string> paths) {
-  auto ask = [&store, &paths] { return make_nodes_once(store, paths); };
-  auto made = co_await again_while_unknown(shard, std::move(ask));
-  if (!made) co_return fail(to_error(made.error(), "making the paths of the metadata store"));
-  co_return Result<void>{};
+Task<Result<StoreBase>> make_base(runtime::Shard& shard, Store& store,
+                                  std::string cluster_id_if_new) {
+  auto ask = [&store, &cluster_id_if_new] { return make_base_once(store, cluster_id_if_new); };
+  auto nodes = co_await again_while_unknown(shard, std::move(ask));
+  if (!nodes) co_return fail(to_error(nodes.error(), "making the paths of the metadata store"));
+  auto id = znode::decode_cluster_id(znode::path::cluster_id, nodes->cluster_id.data);
+  if (!id) co_return fail(id.error());
+  StoreBase base{std::move(*id), std::move(nodes->controller_epoch), nodes->topics};
+  co_return base;
 }
 
-Task<Result<std::string>> cluster_id(runtime::Shard& shard, Store& store, std::string id_if_new) {
-  const std::string path(znode::path::cluster_id);
-  for (int tries = 0; tries < store_tries; ++tries) {
-    auto read = co_await store.get(path, Watch::no);
-    if (read) co_return znode::decode_cluster_id(path, read->data);
-    if (is(read.error(), StoreError::no_node)) {
-      auto folder = store.create(persistent(std::string(znode::path::cluster)));
-      auto node = store.create(persistent(path, znode::encode_cluster_id(id_if_new)));
-      auto made_folder = co_await std::move(folder);
-      auto made = co_await std::move(node);
-      if (made) co_return id_if_new;
-      if (!made_folder && is(made.error(), StoreError::no_node)) {
-        co_return fail(to_error(made_folder.error(), "writing the cluster id"));
-      }
-      if (is(made.error(), StoreError::node_exists)) continue;  // read it
-      if (!is(made.error(), StoreError::unknown))
-        co_return fail(to_error(made.error(), "writing the cluster id"));
-    } else if (!is(read.error(), StoreError::unknown)) {
-      co_return fail(to_error(read.error(), "reading the cluster id"));
-    }
-    co_await pause(shard);
+Task<std::optional<Office>> take_office(runtime::Shard& shard, Store& store, model::BrokerId id,
+                                        const znode::BrokerRegistration& registration,
+                                        std::optional<NodeData> controller_epoch) {
+  const std::string epoch_path(znode::path::controller_epoch);
+  const auto path = znode::path::broker_id(id);
+  Office office{-1, {model::ControllerEpoch(1), 1}};
+  std::vector<znode::Operation> operations;
+  operations.emplace_back(znode::op::Create{path, "", CreateMode::ephemeral});
+  operations.emplace_back(znode::op::Set{path, znode::encode(registration), 0});
+  if (controller_epoch) {
+    const auto epoch = znode::decode_controller_epoch(epoch_path, controller_epoch->data);
+    if (!epoch) co_return std::nullopt;
+    office.election = {*epoch + 1, controller_epoch->stat.version + 1};
+  } else {
+    auto zero = znode::encode_controller_epoch(model::ControllerEpoch(0));
+    operations.emplace_back(persistent(epoch_path, std::move(zero)));
   }
-  co_return fail(ErrorCode::request_timed_out, "the metadata store does not tell the cluster id");
+  auto node = znode::encode(znode::ControllerNode{id, shard.clock().wall_ms()});
+  operations.emplace_back(znode::op::Create{std::string(znode::path::controller), std::move(node),
+                                            CreateMode::ephemeral});
+  operations.emplace_back(znode::op::Set{epoch_path,
+                                         znode::encode_controller_epoch(office.election.epoch),
+                                         office.election.epoch_version - 1});
+  auto done = co_await store.multi(std::move(operations));
+  if (!done) co_return std::nullopt;
+  office.broker_epoch = done->front().stat.czxid;
+  co_return office;
 }
 
 Task<Result<std::int64_t>> register_broker(runtime::Shard& shard, Store& store, model::BrokerId id,

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,14 +47,17 @@ auto again_while_unknown(runtime::Shard& shard, F ask) -> decltype(ask()) {
   }
 }
 
-/// Makes persistent nodes without data; those that are there already are left. All are asked for at
-/// once.
-runtime::Task<Result<void>> make_nodes(runtime::Shard& shard, metadata::Store& store,
-                                       std::vector<std::string> paths);
-
-/// Reads /cluster/id, or writes `id_if_new` there.
-runtime::Task<Result<std::string>> cluster_id(runtime::Shard& shard, metadata::Store& store,
-                                              std::string id_if_new);
+/// What every broker finds, or makes, in a store before it registers.
+struct StoreBase {
+  std::string cluster_id;
+  std::optional<metadata::NodeData>
+      controller_epoch;  ///< absent: no controller was ever elected here
+  std::size_t topics = 0;
+};
+/// Makes the paths that every broker makes and /cluster/id (with `cluster_id_if_new`) where they
+/// are missing, and reads. All is asked for at once.
+runtime::Task<Result<StoreBase>> make_base(runtime::Shard& shard, metadata::Store& store,
+                                           std::string cluster_id_if_new);
 
 /// Registers under /brokers/ids. A node that an earlier session with the same endpoints left behind
 /// is replaced.
@@ -69,6 +73,19 @@ struct Election {
 /// Becomes the controller. @errors not_controller: another broker is
 runtime::Task<Result<Election>> elect_controller(runtime::Shard& shard, metadata::Store& store,
                                                  model::BrokerId id);
+
+/// The quick way at a start where nothing is in the way: registration and election in one change.
+struct Office {
+  std::int64_t broker_epoch = -1;
+  Election election;
+};
+/// @param controller_epoch  as make_base has read it
+/// @return nullopt if something is in the way, or unknown: register_broker and elect_controller
+/// sort it out.
+runtime::Task<std::optional<Office>> take_office(
+    runtime::Shard& shard, metadata::Store& store, model::BrokerId id,
+    const znode::BrokerRegistration& registration,
+    std::optional<metadata::NodeData> controller_epoch);
 
 /// Live brokers, with watches on the list and on each.
 runtime::Task<metadata::StoreResult<std::map<model::BrokerId, model::BrokerImage>>> read_brokers(

@@ -39,6 +39,7 @@ struct Job {
   };
   std::vector<Entry> entries;
   CommitRows rows;
+  bool writes = false;
   bool closes = false;
   // Made by the pool.
   std::optional<Error> fault;
@@ -56,9 +57,7 @@ class StoreState : public std::enable_shared_from_this<StoreState> {
         tree_(std::move(opened.loaded.tree)),
         session_id_(opened.loaded.last_session + 1),
         is_new_(file_->is_new()) {
-    for (const auto owner : tree_.ephemeral_owners())
-      tree_.end_session(owner, shard.clock().wall_ms());
-    unsaved_ = true;  // the new session, and ephemeral nodes that went: saved with the first change
+    end_old_sessions();
   }
 
   void submit(RequestPointer request);
@@ -78,6 +77,9 @@ class StoreState : public std::enable_shared_from_this<StoreState> {
   [[nodiscard]] bool is_new() const { return is_new_; }
 
  private:
+  /// Removes ephemeral nodes of earlier runs from a tree just loaded. It is written with the next
+  /// change; until then a new start would do the same.
+  void end_old_sessions();
   void schedule();
   void start_job();
   void apply(const RequestPointer& request, Job& job);
@@ -102,10 +104,15 @@ class StoreState : public std::enable_shared_from_this<StoreState> {
   std::deque<RequestPointer> queue_;
   bool scheduled_ = false;  // a message that starts a job is on its way
   bool busy_ = false;       // a job runs, or its answers are being given
-  bool unsaved_ = false;    // the tree holds what the file does not
   bool broken_ = false;     // the file could not be read after a failed commit
   bool closed_ = false;
 };
+
+void StoreState::end_old_sessions() {
+  for (const auto owner : tree_.ephemeral_owners()) {
+    if (owner != session_id_) tree_.end_session(owner, shard_.clock().wall_ms());
+  }
+}
 
 void StoreState::submit(RequestPointer request) {
   if (closed_) {
@@ -113,7 +120,7 @@ void StoreState::submit(RequestPointer request) {
     return;
   }
   const auto* read = std::get_if<ReadRequest>(&request->body());
-  if (read != nullptr && queue_.empty() && !busy_ && !unsaved_ && !broken_) {
+  if (read != nullptr && queue_.empty() && !busy_ && !broken_) {
     request->answer(answer_read(tree_, *read, watches_));
     return;
   }
@@ -142,9 +149,8 @@ void StoreState::start_job() {
     queue_.pop_front();
   }
   collect_rows(*job);
-  const bool writes = !job->rows.put.empty() || !job->rows.removed.empty() || unsaved_;
   job->file = job->closes ? std::move(file_) : file_;
-  if (!writes && !job->closes) return finish(*job);
+  if (!job->writes && !job->closes) return finish(*job);
   shard_.submit_io([job] { work(*job); }, [self = shared_from_this(), job] { self->finish(*job); });
 }
 
@@ -191,11 +197,14 @@ void StoreState::collect_rows(Job& job) {
   job.rows.zxid = tree_.zxid();
   job.rows.last_session = session_id_;
   job.rows.nodes = tree_.size();
+  job.writes = !job.rows.put.empty() || !job.rows.removed.empty();
 }
 
 // Thread: of the pool; touches nothing but the job.
 void StoreState::work(Job& job) {
-  if (auto committed = job.file->commit(job.rows); !committed) {
+  Result<void> committed;
+  if (job.writes) committed = job.file->commit(job.rows);
+  if (!committed) {
     job.fault = std::move(committed.error());
     if (!job.closes) {
       auto loaded = job.file->load();
@@ -215,9 +224,7 @@ void StoreState::finish(Job& job) {
   if (job.fault) {
     finish_failed(job);
   } else {
-    if (job.closes || !job.rows.put.empty() || !job.rows.removed.empty() || unsaved_)
-      ++counters_.commits;
-    unsaved_ = false;
+    if (job.writes) ++counters_.commits;
     deliver(job, false);
   }
   if (job.closes) {
@@ -234,7 +241,7 @@ void StoreState::finish_failed(Job& job) {
   log::error("metadata", "a commit failed: {}", job.fault->detail);
   if (job.reloaded) {
     tree_ = std::move(job.reloaded->tree);
-    unsaved_ = job.reloaded->last_session != session_id_;
+    end_old_sessions();
   } else {
     broken_ = true;
     file_.reset();
@@ -273,7 +280,7 @@ void StoreState::finish_recovery(Result<Opened> opened) {
   if (opened) {
     file_ = std::move(opened->file);
     tree_ = std::move(opened->loaded.tree);
-    unsaved_ = opened->loaded.last_session != session_id_;
+    end_old_sessions();
     broken_ = false;
     tell(SessionEvent::connected);
   } else {

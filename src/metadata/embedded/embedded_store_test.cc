@@ -342,6 +342,34 @@ Task<void> full_disk(EmbeddedWorld& world) {
 
 TEST_F(EmbeddedStoreTest, AFullDiskAnswersUnknownAndRecovers) { run(full_disk); }
 
+// The first commit after a crash fails: the tree is read again from a file that still has the old
+// session's nodes.
+Task<void> full_disk_after_a_crash(EmbeddedWorld& world) {
+  {
+    auto crashed = co_await world.open();
+    GREGOR_REQUIRE(crashed);
+    EXPECT_EQ(co_await make(**crashed, "/e", "", CreateMode::ephemeral), "/e");
+  }
+  auto opened = co_await world.open();
+  GREGOR_REQUIRE(opened);
+  auto& store = **opened;
+  EXPECT_EQ(outcome(co_await store.exists("/e", Watch::no)), "no_node");
+  {
+    const FileSizeLimit limit(100);
+    EXPECT_EQ(co_await make(store, "/a"), "unknown");
+  }
+  EXPECT_EQ(outcome(co_await store.exists("/e", Watch::no)), "no_node");
+  EXPECT_EQ(co_await make(store, "/e", "", CreateMode::ephemeral), "/e");
+  auto mine = co_await store.exists("/e", Watch::no);
+  GREGOR_REQUIRE(mine);
+  EXPECT_EQ(mine->ephemeral_owner, store.session_id());
+  co_await store.close();
+}
+
+TEST_F(EmbeddedStoreTest, AFailedCommitDoesNotBringOldSessionsBack) {
+  run(full_disk_after_a_crash);
+}
+
 // A child makes changes and writes the number of each acknowledged one to a pipe until it is
 // killed.
 Task<void> write_until_killed(std::string path, runtime::Shard& shard, int out) {
