@@ -54,6 +54,9 @@ class LoopDisk:
         """Everything that is not on the device is gone; every call on the file system fails until it is mounted anew."""
         _run(POWER_CUT, self.mount_point)
 
+    def sync(self):
+        _run("sync", "-f", self.mount_point)
+
     def free_bytes(self):
         state = os.statvfs(self.mount_point)
         return state.f_bavail * state.f_frsize
