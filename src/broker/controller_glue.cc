@@ -261,9 +261,12 @@ Task<bool> ControllerService::State::write_topics_once(std::vector<Creation>& cr
     } else if (is(result.error(), StoreError::node_exists)) {
       // Also the second try of one whose first had an unknown outcome.
       auto there = co_await store_.get(znode::path::topic(creation->plan.name), Watch::no);
-      const auto node =
-          there ? znode::decode_topic("", there->data) : Result<znode::TopicAssignment>();
-      creation->written = there && node && node->topic_id == creation->id;
+      if (!there) {  // unknown, or gone meanwhile
+        all = false;
+        continue;
+      }
+      const auto node = znode::decode_topic("", there->data);
+      creation->written = node && node->topic_id == creation->id;
       if (creation->written) continue;
       creation->answer.error = ErrorCode::topic_already_exists;
       creation->answer.message = "Topic '" + creation->plan.name + "' already exists.";

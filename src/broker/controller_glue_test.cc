@@ -5,9 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "metadata/simulated/simulated_store.h"
-#include "runtime/real/real_runtime.h"
+#include "runtime/simulated/world.h"
 #include "znode/path.h"
 #include "znode/topic_node.h"
 
@@ -120,18 +121,16 @@ std::vector<controller::TopicRequest> one(controller::TopicRequest request) {
 
 class ControllerGlueTest : public ::testing::Test {
  protected:
-  ControllerGlueTest() { runtime_.start(); }
-  ~ControllerGlueTest() override { runtime_.stop(); }
+  ControllerGlueTest() { machine_.boot(1); }
   using Body = Task<void> (*)(ControllerGlueTest&);
-  void run(Body body) {
-    runtime_.run([this, body] { return body(*this); });
-  }
+  void run(Body body) { EXPECT_TRUE(world_.run_task(shard(), body(*this))); }
 
  public:
   std::unique_ptr<Node> node() { return std::make_unique<Node>(shard(), server_); }
-  runtime::Shard& shard() { return runtime_.shard(runtime::ShardId(0)); }
+  runtime::Shard& shard() { return machine_.shard(0); }
   SimulatedStoreServer server_{{}};
-  runtime::real::RealRuntime runtime_{{.shard_count = 1, .io_threads = 1}};
+  runtime::simulated::World world_;
+  runtime::simulated::Node& machine_{world_.add_node("broker")};
 };
 
 Task<void> start(Node& node, bool crashed = false) {
@@ -425,31 +424,108 @@ Task<void> under_loss(ControllerGlueTest& test, std::uint64_t seed, int& created
   co_await stop(*node);
 }
 
+Task<void> delete_all(ControllerGlueTest& test) {
+  auto node = test.node();
+  co_await start(*node);
+  std::vector<controller::DeletionRequest> all;
+  node->service.image()->for_each_topic([&](const model::TopicImage& t) {
+    all.push_back({t.name, {}});
+  });
+  auto gone = co_await node->service.delete_topics(all, node->in(20s));
+  for (const auto& each : gone) EXPECT_EQ(each.error, ErrorCode::none);
+  EXPECT_TRUE(test.server_.tree().find("/brokers/topics")->children.empty());
+  EXPECT_TRUE(test.server_.tree().find("/config/topics")->children.empty());
+  EXPECT_TRUE(test.server_.tree().find("/admin/delete_topics")->children.empty());
+  co_await stop(*node);
+}
+
 TEST_F(ControllerGlueTest, WorksOverAConnectionThatBreaks) {
   int created = 0;
-  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE(seed);
-    ControllerGlueTest::server_.expire_all();
-    runtime_.run([&] { return under_loss(*this, seed, created); });
-    runtime_.run([&]() -> Task<void> {
-      struct Clean {
-        static Task<void> run(ControllerGlueTest& test) {
-          auto node = test.node();
-          co_await start(*node);
-          std::vector<controller::DeletionRequest> all;
-          node->service.image()->for_each_topic([&](const model::TopicImage& t) {
-            all.push_back({t.name, {}});
-          });
-          auto gone = co_await node->service.delete_topics(all, node->in(20s));
-          for (const auto& each : gone) EXPECT_EQ(each.error, ErrorCode::none);
-          EXPECT_TRUE(test.server_.tree().find("/brokers/topics")->children.empty());
-          co_await stop(*node);
-        }
-      };
-      return Clean::run(*this);
-    });
+    EXPECT_TRUE(
+        world_.run_task(shard(), under_loss(*this, seed, created), std::chrono::minutes(10)));
+    EXPECT_TRUE(world_.run_task(shard(), delete_all(*this)));
   }
-  EXPECT_EQ(created, 36);
+  EXPECT_EQ(created, 12 * 30);
+}
+
+/// What the client of a node that crashes was told.
+struct Told {
+  std::set<std::string> made;
+  std::set<std::string> asked_to_delete;
+  int started = 0;
+};
+
+Task<void> make_and_delete(Node& node, bool crashed, int generation, Told& told) {
+  co_await start(node, crashed);
+  ++told.started;
+  for (int i = 0;; ++i) {
+    const std::string name = "t" + std::to_string(generation) + "-" + std::to_string(i);
+    auto made = co_await node.create(one(topic(name, 2)));
+    if (made[0].error != ErrorCode::none) continue;
+    told.made.insert(name);
+    if (i % 3 != 2) continue;
+    std::vector<controller::DeletionRequest> ask(1);
+    ask[0].name = name;
+    told.asked_to_delete.insert(name);
+    co_await node.service.delete_topics(ask, node.in(20s));
+  }
+}
+
+Task<void> check_after_crash(ControllerGlueTest& test, const Told& told) {
+  auto node = test.node();
+  co_await start(*node, true);
+  for (const auto& name : told.made) {
+    const auto* image = node->service.image()->find(name);
+    if (told.asked_to_delete.contains(name)) {
+      EXPECT_TRUE(image == nullptr || node->host.leaders.contains({name, PartitionIndex(0)}));
+      continue;
+    }
+    EXPECT_NE(image, nullptr) << name << " was acknowledged";
+  }
+  node->service.image()->for_each_topic([&](const model::TopicImage& t) {
+    EXPECT_EQ(t.partitions.size(), 2u);
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(t.partitions[static_cast<std::size_t>(i)].leader, BrokerId(1)) << t.name;
+      EXPECT_TRUE(node->host.leaders.contains({t.name, PartitionIndex(i)})) << t.name;
+    }
+  });
+  EXPECT_TRUE(test.server_.tree().find("/admin/delete_topics")->children.empty())
+      << "a deletion was forgotten";
+  co_await stop(*node);
+}
+
+// The broker crashes at any moment: during its start, a creation, a deletion. The next one carries
+// on.
+TEST_F(ControllerGlueTest, ACrashAtAnyMomentLeavesNothingHalfMade) {
+  SimulatedStoreOptions slow;
+  slow.delay_min = 1us;
+  slow.delay_max = 30us;
+  Told told;
+  for (int round = 0; round < 200; ++round) {
+    SCOPED_TRACE(round);
+    slow.seed = static_cast<std::uint64_t>(round) + 1;
+    server_.set_options(slow);
+    auto node = this->node();
+    Node& running = *node;
+    shard().post(
+        [&] { shard().message_tasks().spawn(make_and_delete(running, round > 0, round, told)); });
+    world_.run_for(std::chrono::microseconds(20 + round * 17 % 2500));
+    machine_.crash(runtime::simulated::CrashKind::kill);
+    machine_.drop_work();
+    const auto session = node->store->session_id();
+    node.reset();
+    machine_.destroy_shards();
+    server_.expire(session);
+    machine_.boot(1);
+    if (round % 10 == 9) {
+      EXPECT_TRUE(world_.run_task(shard(), check_after_crash(*this, told)));
+    }
+  }
+  EXPECT_GT(told.started, 100);
+  EXPECT_GT(told.made.size(), 200u);
+  EXPECT_GT(told.asked_to_delete.size(), 20u);
 }
 
 }  // namespace

@@ -18,6 +18,8 @@ using Row = Response::ListOffsetsPartitionResponse;
 // Special timestamps and the version that brought them. Source: KIP-734, KIP-405, KIP-1005.
 enum Special : std::int64_t { latest = -1, earliest = -2, max_timestamp = -3, earliest_local = -4, last_tiered = -5 };
 
+constexpr protocol::ApiVersion epochs_from_version = 4;
+
 struct Part {
   std::string_view topic;
   std::int32_t index = 0;
@@ -148,7 +150,7 @@ runtime::Task<protocol::ListOffsetsResponse> ListOffsetsHandler::handle(RequestC
       row.error_code = result.error;
       row.timestamp = result.at.timestamp.value();
       row.offset = result.at.offset.value();
-      row.leader_epoch = result.at.leader_epoch.value();
+      if (context.version >= epochs_from_version) row.leader_epoch = result.at.leader_epoch.value();
       topic_row.partitions.push_back(row);
     }
     answer.topics.push_back(std::move(topic_row));
