@@ -6,7 +6,7 @@
 #include <set>
 
 #include "metadata/conformance.h"
-#include "runtime/real/real_runtime.h"
+#include "runtime/simulated/world.h"
 
 namespace gregor::metadata {
 namespace {
@@ -15,18 +15,19 @@ using namespace conformance;
 using std::chrono::microseconds;
 using znode::SessionEvent;
 
+/// A simulated machine, and a server that is none of its parts.
 class SimulatedWorld : public World {
  public:
-  explicit SimulatedWorld(SimulatedStoreOptions options = {}) : server_(options) {
-    runtime_.start();
+  explicit SimulatedWorld(SimulatedStoreOptions options = {}) : server_(options) { node_.boot(1); }
+  void run(UniqueFunction<Task<void>()> make) override {
+    EXPECT_TRUE(world_.run_task(node_.shard(0), make()));
   }
-  ~SimulatedWorld() override { runtime_.stop(); }
-  void run(UniqueFunction<Task<void>()> make) override { runtime_.run(std::move(make)); }
-  runtime::Shard& shard() override { return runtime_.shard(runtime::ShardId(0)); }
+  runtime::Shard& shard() override { return node_.shard(0); }
   Task<std::unique_ptr<Store>> connect() override { co_return server_.connect(shard()); }
 
   SimulatedStoreServer server_;
-  runtime::real::RealRuntime runtime_{{.shard_count = 1, .io_threads = 1}};
+  runtime::simulated::World world_;
+  runtime::simulated::Node& node_{world_.add_node("node")};
 };
 
 SimulatedStoreOptions slow() {
@@ -94,7 +95,6 @@ TEST(SimulatedStore, LossOfTheConnectionLeavesOutcomesUnknown) {
     auto store = world.server_.connect(world.shard());
     world.run([&] { return change_under_loss(world.server_, *store, total); });
     world.run([&] { return store->close(); });
-    world.runtime_.stop();
   }
   EXPECT_GT(total.ok, 0);
   EXPECT_GT(total.unknown_made, 0);
@@ -125,7 +125,6 @@ TEST(SimulatedStore, EventsSurviveABrokenConnection) {
   auto changing = world.server_.connect(world.shard());
   world.run([&] { return watch_across_a_break(world.server_, *watching, *changing, diary); });
   EXPECT_EQ(diary, Diary({"disconnected", "connected", "created /a", "ok"}));
-  world.runtime_.stop();
 }
 
 Task<void> expire_one(SimulatedWorld& world, Store& victim, Store& witness, Diary& diary) {
@@ -151,7 +150,6 @@ TEST(SimulatedStore, ExpiryEndsTheSessionAndTellsTheOthers) {
   auto victim = world.server_.connect(world.shard());
   auto witness = world.server_.connect(world.shard());
   world.run([&] { return expire_one(world, *victim, *witness, diary); });
-  world.runtime_.stop();
 }
 
 Task<void> leave_behind(SimulatedWorld& world) {
@@ -171,7 +169,54 @@ Task<void> leave_behind(SimulatedWorld& world) {
 TEST(SimulatedStore, ACrashedClientLeavesItsSessionBehind) {
   SimulatedWorld world;
   world.run([&] { return leave_behind(world); });
-  world.runtime_.stop();
+}
+
+Task<void> create_for_ever(Store& store, int& acknowledged) {
+  for (int i = 0;; ++i) {
+    auto made = co_await create(store, "/n" + std::to_string(i));
+    if (!made) co_return;
+    acknowledged = i + 1;
+  }
+}
+
+// The machine stops at any moment: what was acknowledged is there, at most one more.
+TEST(SimulatedStore, ACrashOfTheMachineKeepsWhatWasAcknowledged) {
+  int unacknowledged = 0;
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    auto options = slow();
+    options.seed = seed;
+    SimulatedWorld world(options);
+    int acknowledged = 0;
+    auto store = world.server_.connect(world.shard());
+    auto* raw = store.get();
+    world.shard().post(
+        [&] { world.shard().message_tasks().spawn(create_for_ever(*raw, acknowledged)); });
+    world.world_.run_for(microseconds(1000 + 37 * seed));
+    world.node_.crash(runtime::simulated::CrashKind::power);
+    world.node_.drop_work();
+    store.reset();
+    world.node_.destroy_shards();
+    const auto there = static_cast<int>(world.server_.tree().size()) - 1;
+    EXPECT_GT(acknowledged, 0);
+    EXPECT_GE(there, acknowledged);
+    EXPECT_LE(there, acknowledged + 1);
+    if (there > acknowledged) ++unacknowledged;
+  }
+  EXPECT_GT(unacknowledged, 5);
+}
+
+std::string run_trace(std::uint64_t seed) {
+  SimulatedWorld world(lossy(seed));
+  Tally tally;
+  auto store = world.server_.connect(world.shard());
+  world.run([&] { return change_under_loss(world.server_, *store, tally); });
+  return std::to_string(world.world_.trace_hash()) + " " + std::to_string(tally.ok) + " " +
+         std::to_string(tally.unknown_made) + " " + std::to_string(world.server_.tree().zxid());
+}
+
+TEST(SimulatedStore, TheSameSeedRepeatsTheRun) {
+  EXPECT_EQ(run_trace(3), run_trace(3));
+  EXPECT_NE(run_trace(3), run_trace(4));
 }
 
 }  // namespace
