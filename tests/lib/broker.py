@@ -161,13 +161,14 @@ class KafkaZooKeeperBroker(KafkaBroker):
 
     def __init__(self, folder, zookeeper, settings=None, log_dirs=None, broker_id=1):
         super().__init__(folder, settings, log_dirs, release="3.9.1")
+        self.zookeeper_path = ""
         self._zookeeper = zookeeper
         self._broker_id = broker_id
 
     def properties(self):
         return {
             "broker.id": str(self._broker_id),
-            "zookeeper.connect": self._zookeeper.address,
+            "zookeeper.connect": self._zookeeper.address + self.zookeeper_path,
             "listeners": f"PLAINTEXT://{self.address}",
             "log.dirs": ",".join(str(d) for d in self.log_dirs),
             "inter.broker.protocol.version": "3.9",

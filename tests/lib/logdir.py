@@ -1,14 +1,17 @@
 """The files of a log dir, read directly: batch headers of the segments, index entries, checkpoints."""
 import mmap
 import pathlib
+import re
 import struct
 
 import records
 
+_RENAMED = re.compile(r"\.[0-9a-f]{32}-(delete|future|stray)$")
+
 
 def partition_folders(log_dir):
-    """The partitions in a log dir, not those that are marked for deletion."""
-    return sorted(p for p in pathlib.Path(log_dir).iterdir() if p.is_dir() and "." not in p.name.rsplit("-", 1)[-1])
+    """The partitions in a log dir, not those that were renamed to be deleted or moved."""
+    return sorted(p for p in pathlib.Path(log_dir).iterdir() if p.is_dir() and not _RENAMED.search(p.name))
 
 
 def segments(folder):
