@@ -79,6 +79,7 @@ class OpenLogDirs final : public LogDirs {
       const model::TopicPartition& partition, model::Uuid topic_id,
       std::shared_ptr<const config::TopicConfig> config) override;
   std::optional<std::uint32_t> find(const model::TopicPartition& partition) const override;
+  bool was_hosted(const model::TopicPartition& partition) const override;
   void forget(const model::TopicPartition& partition) override;
   Result<void> write_checkpoints(std::uint32_t log_dir, const DirCheckpoints& checkpoints) override;
   Result<void> write_clean_shutdown_marker(std::uint32_t log_dir,
@@ -209,6 +210,13 @@ std::optional<std::uint32_t> OpenLogDirs::find(const model::TopicPartition& part
   const auto found = where_.find(partition);
   if (found == where_.end()) return std::nullopt;
   return found->second;
+}
+
+bool OpenLogDirs::was_hosted(const model::TopicPartition& partition) const {
+  return std::any_of(dirs_.begin(), dirs_.end(), [&](const LogDir& dir) {
+    return dir.recovery_points.offsets.contains(partition) ||
+           dir.high_watermarks.offsets.contains(partition);
+  });
 }
 
 void OpenLogDirs::forget(const model::TopicPartition& partition) {

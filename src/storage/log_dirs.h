@@ -84,6 +84,9 @@ class LogDirs {
   /// Which dir a partition is in.
   [[nodiscard]] virtual std::optional<std::uint32_t> find(
       const model::TopicPartition& partition) const = 0;
+  /// True if a checkpoint file that was read at start names it: then its folder must have been
+  /// there.
+  [[nodiscard]] virtual bool was_hosted(const model::TopicPartition& partition) const = 0;
   /// The partition's log has been retired: it no longer counts and leaves the checkpoints.
   virtual void forget(const model::TopicPartition& partition) = 0;
 

@@ -50,6 +50,8 @@ PartitionLog::State::State(runtime::Shard& shard, LoadedLog loaded)
     const bool was_recovered = found.checked_from != UINT64_MAX;
     if (was_recovered) segment.verified.add(found.checked_from, found.size_bytes);
     segment.has_unsynced_data = segment.has_unsynced_indexes = was_recovered;
+    // The process that crashed may not have come to syncing the entry of this file.
+    has_unsynced_entries_ |= was_recovered;
     segments.push_back(std::move(segment));
   }
   active_since_ms_ = shard.clock().wall_ms();

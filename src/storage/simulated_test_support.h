@@ -38,9 +38,14 @@ class SimulatedHost {
   [[nodiscard]] const LoadedLog& loaded() const { return loaded_; }
   [[nodiscard]] DirHealth& dirs_health() { return *loaded_.health; }
 
+  /// Nothing if the machine crashed meanwhile.
+  template <class T>
+  std::optional<T> try_wait(runtime::Task<T> task) {
+    return world_.run_task(shard(), std::move(task));
+  }
   template <class T>
   T wait(runtime::Task<T> task) {
-    auto value = world_.run_task(shard(), std::move(task));
+    auto value = try_wait(std::move(task));
     GREGOR_ASSERT(value.has_value());
     return std::move(*value);
   }
@@ -102,20 +107,23 @@ class SimulatedHost {
                                        std::uint64_t bytes_max = 1 << 20) {
     Bytes all;
     while (from < end) {
-      const auto read = wait(log_->read({from, end, bytes_max, true}));
+      const auto answer = try_wait(log_->read({from, end, bytes_max, true}));
+      if (!answer) return fail(ErrorCode::kafka_storage_error, "the machine crashed");
+      const auto& read = *answer;
       if (!read) return fail(read.error());
       if (read->slices.empty()) break;
       Bytes bytes;
       for (const auto& slice : read->slices) {
         Bytes part(slice.size);
         const auto got = slice.file->read_at(slice.position, part);
-        GREGOR_ASSERT(got && *got == part.size());
+        if (!got) return fail(got.error());
+        GREGOR_ASSERT(*got == part.size());
         append_to(bytes, part);
       }
       model::BatchCursor cursor(bytes);
       for (;;) {
         const auto batch = cursor.next();
-        GREGOR_ASSERT(batch.has_value());
+        if (!batch) return fail(batch.error());
         if (!*batch) break;
         append_to(all, (*batch)->bytes());
         from = (*batch)->next_offset();
