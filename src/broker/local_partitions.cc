@@ -150,7 +150,12 @@ runtime::Task<Result<std::unique_ptr<storage::LoadedLog>>> LocalPartitions::open
     auto load = [this, &place, &config] { return dirs_->load(place, config); };
     co_return co_await runtime::offload(shard_, load);
   }
-  if (!wanted.is_new) log::warn(component, "{}: no folder was found, starting with an empty log", to_string(name));
+  // A crash may have come between the state's node and the folder; then no checkpoint can name it yet.
+  if (!wanted.is_new && dirs_->was_hosted(name)) {
+    co_return fail(ErrorCode::kafka_storage_error,
+                   "its folder is gone although a checkpoint file names it; it is not started empty. Put the folder back "
+                   "into its log dir, or delete the topic");
+  }
   auto create = [this, &name, &wanted, &config] { return dirs_->create(name, wanted.topic_id, config); };
   co_return co_await runtime::offload(shard_, create);
 }
