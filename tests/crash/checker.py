@@ -77,17 +77,17 @@ class Checker:
             except queue.Empty:
                 return found
 
-    def wait_for_unanswered(self, since, timeout=5):
-        """Whether a topic change that had left before `since` gets no answer: told within `timeout`."""
+    def unanswered_change(self, since, timeout=5):
+        """"creation" or "deletion" if such a request had left before `since` and gets no answer, else None."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             try:
                 when, words = self._changes.get(timeout=0.1)
             except queue.Empty:
-                return False
+                return None
             if words[0] == "changed" and when >= since:
-                return words[2] == "unanswered"
-        return False
+                return words[1] if words[3] == "unanswered" else None
+        return None
 
     def verify(self, full=False, timeout=600):
         """Everything stands still, is read and judged. Fails the case if a promise was broken."""

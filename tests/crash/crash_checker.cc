@@ -1,23 +1,23 @@
 // crash_checker: loads a broker that is being killed, and judges what is left of it.
 //
 //   crash_checker run --address HOST:PORT --topic NAME --partitions N --seed N --mb-per-second X
-//   [--topics-prefix P] crash_checker judge FILE          judges a history (history_text.h); exit
-//   code 1 if a promise was broken
+//                     [--topics-prefix P]
+//   crash_checker judge FILE     judges a history (history_text.h); exit code 1: a broken promise
 //
 // `run` works three connections (acks=all, all, 1) on an existing topic and one that creates and
 // deletes topics of its own. It takes commands on standard input, one per line, and answers each
 // with a line that starts with the same word:
 //
-//   load on|off       the producers work or stand still
-//   topics on|off     so for the topics
-//   create            a topic is created now; "creating NAME" comes when the request has left,
-//   "changed NAME answered" or
-//                     "changed NAME unanswered" at its end (as for every other change)
-//   stats             counters
-//   verify [full]     everything stands still; what was written since the last time (full: from the
-//   beginning) is read
-//                     and judged; "violation KIND TEXT" for each broken promise, then "verify ..."
-//                     with the totals
+//   load on|off     the producers work or stand still
+//   topics on|off   so for the topics
+//   create          a topic is created now; its answer is "creating NAME" when the request has
+//   left,
+//                   and at its end "changed creation NAME answered" or "... unanswered", as for
+//                   every other change
+//   stats           counters; everything stands still afterwards
+//   verify [full]   everything stands still; what was written since the last time (full: from the
+//                   beginning) is read and judged: "violation KIND TEXT" for each broken promise,
+//                   then "verify clean|failed" with the totals
 //   quit
 #include <fmt/format.h>
 

@@ -11,7 +11,7 @@
 
 namespace gregor::crash {
 
-/// One produced batch: the producer in the upper 16 bits, a count below.
+/// One produced batch: the producer from bit 40 on, a count below.
 using SendId = std::uint64_t;
 /// One record: its send and its place in the batch.
 using RecordNumber = std::uint64_t;

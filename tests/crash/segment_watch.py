@@ -75,9 +75,10 @@ class SegmentWatch:
             return self._last_open >= begin
 
     def stop(self):
-        self._ended = True
-        self._thread.join()
-        os.close(self._fd)
+        if not self._ended:
+            self._ended = True
+            self._thread.join()
+            os.close(self._fd)
 
 
 def has_empty_last_segment(folders):

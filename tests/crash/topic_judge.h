@@ -39,8 +39,8 @@ struct FoundTopic {
 ///   topic_id          it has another id
 ///   topic_partitions  it has another number of partitions
 ///   topic_unserved    a partition has no leader or does not answer
-///   topic_undead      a topic is there whose deletion was acknowledged, or whose creation was
-///   refused topic_never_made  a topic that nobody asked for
+///   topic_undead      a topic is there that was deleted (acknowledged) or refused
+///   topic_never_made  a topic that nobody asked for
 void judge_topics(std::map<std::string, TopicHistory>& histories,
                   const std::map<std::string, FoundTopic>& found, Violations& violations);
 

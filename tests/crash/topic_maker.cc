@@ -69,11 +69,10 @@ void TopicMaker::step() {
 }
 
 void TopicMaker::change(bool must_create) {
-  std::string name;
-  TopicHistory* old = random_created(name);
-  const bool is_deletion = old != nullptr && (histories_.size() > created_max || draw(3) == 0);
+  const std::vector<std::string> created = created_topics();
+  const bool is_deletion = !created.empty() && (created.size() > created_max || draw(3) == 0);
   if (is_deletion && !must_create) {
-    remove(name, *old);
+    remove(created[draw(created.size())]);
   } else {
     create();
   }
@@ -83,14 +82,12 @@ std::uint64_t TopicMaker::draw(std::uint64_t below) {
   return mixed(options_.seed ^ 0x70c1c5, ++draws_) % below;
 }
 
-TopicHistory* TopicMaker::random_created(std::string& name) {
+std::vector<std::string> TopicMaker::created_topics() const {
   std::vector<std::string> created;
-  for (const auto& [one, history] : histories_) {
-    if (history.fate == TopicFate::created) created.push_back(one);
+  for (const auto& [name, history] : histories_) {
+    if (history.fate == TopicFate::created) created.push_back(name);
   }
-  if (created.empty()) return nullptr;
-  name = created[draw(created.size())];
-  return &histories_[name];
+  return created;
 }
 
 void TopicMaker::create() {
@@ -106,7 +103,8 @@ void TopicMaker::create() {
   auto answer = is_sent ? client_->receive_answer<protocol::CreateTopicsResponse>(create_version, 1)
                         : fail(ErrorCode::network_exception, "not sent");
   const bool is_answered = answer && answer->message.topics.size() == 1;
-  options_.tell(fmt::format("changed {} {}", name, is_answered ? "answered" : "unanswered"));
+  options_.tell(
+      fmt::format("changed creation {} {}", name, is_answered ? "answered" : "unanswered"));
   if (!is_answered) {
     client_.reset();
     return;
@@ -121,7 +119,8 @@ void TopicMaker::create() {
   }
 }
 
-void TopicMaker::remove(const std::string& name, TopicHistory& history) {
+void TopicMaker::remove(const std::string& name) {
+  TopicHistory& history = histories_[name];
   protocol::DeleteTopicsRequest request{.timeout_ms = change_timeout_ms};
   request.topic_names.push_back(name);
   history.fate = TopicFate::deletion_unanswered;
@@ -131,7 +130,8 @@ void TopicMaker::remove(const std::string& name, TopicHistory& history) {
   auto answer = is_sent ? client_->receive_answer<protocol::DeleteTopicsResponse>(delete_version, 1)
                         : fail(ErrorCode::network_exception, "not sent");
   const bool is_answered = answer && answer->message.responses.size() == 1;
-  options_.tell(fmt::format("changed {} {}", name, is_answered ? "answered" : "unanswered"));
+  options_.tell(
+      fmt::format("changed deletion {} {}", name, is_answered ? "answered" : "unanswered"));
   if (!is_answered) {
     client_.reset();
   } else if (answer->message.responses.front().error_code == ErrorCode::none) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/result.h"
 #include "crash/pausable.h"
@@ -23,8 +24,8 @@ struct TopicMakerOptions {
   std::string prefix;  ///< of all names, so that others' topics are told apart
   std::uint64_t seed = 0;
   std::chrono::milliseconds interval{200};  ///< between two changes
-  /// Told "creating NAME", "deleting NAME" once the request has left, "changed NAME
-  /// answered|unanswered" at its end.
+  /// Told "creating NAME", "deleting NAME" once the request has left, and at its end
+  /// "changed creation|deletion NAME answered|unanswered".
   std::function<void(const std::string&)> tell;
 };
 
@@ -50,8 +51,8 @@ class TopicMaker {
   void step();
   void change(bool must_create);
   void create();
-  void remove(const std::string& name, TopicHistory& history);
-  [[nodiscard]] TopicHistory* random_created(std::string& name);
+  void remove(const std::string& name);
+  [[nodiscard]] std::vector<std::string> created_topics() const;
   [[nodiscard]] std::uint64_t draw(std::uint64_t below);
 
   const TopicMakerOptions options_;
