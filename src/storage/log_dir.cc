@@ -17,22 +17,34 @@ namespace {
 
 constexpr int path_depth_max = 64;
 
-/// Makes a directory and those above it that are missing, and syncs the new entries.
+/// A directory above the log dir that this process may not open can't be synced, nor was it made by
+/// Gregor.
+bool is_forbidden(const Error& error) {
+  return error.os_error == EACCES || error.os_error == EPERM || error.os_error == EROFS;
+}
+
+/// Makes a directory and those above it that are missing. Syncs all entries on the way, also those
+/// that are there: a process that crashed may have made them.
 Result<void> create_directories(runtime::FileSystem& files, const std::string& path) {
-  std::vector<std::string> missing;
+  std::vector<std::string> chain;  // from the path upwards
   std::string at = path;
   for (int depth = 0; depth < path_depth_max; ++depth) {
-    const auto info = files.stat(at);
-    if (info) break;
-    if (info.error().os_error != ENOENT) return fail(info.error());
-    missing.push_back(at);
-    const auto parent = parent_directory(at);
-    if (parent == at || parent == ".") break;
-    at = parent;
+    chain.push_back(at);
+    at = parent_directory(at);
+    if (at == "." || at == chain.back()) break;
   }
-  for (auto next = missing.rbegin(); next != missing.rend(); ++next) {
-    if (auto made = files.create_directory(*next); !made) return made;
-    if (auto synced = sync_entries(files, parent_directory(*next)); !synced) return synced;
+  bool is_missing = false;
+  for (auto next = chain.rbegin(); next != chain.rend(); ++next) {
+    if (!is_missing) {
+      const auto info = files.stat(*next);
+      if (!info && info.error().os_error != ENOENT) return fail(info.error());
+      is_missing = !info;
+    }
+    if (is_missing) {
+      if (auto made = files.create_directory(*next); !made) return made;
+    }
+    auto synced = sync_entries(files, parent_directory(*next));
+    if (!synced && (is_missing || !is_forbidden(synced.error()))) return synced;
   }
   return {};
 }
@@ -71,11 +83,14 @@ void read_checkpoint(runtime::FileSystem& files, const std::string& directory,
   checkpoint.offsets = std::move(*offsets);
 }
 
-std::optional<model::Uuid> read_topic_id(runtime::FileSystem& files, const std::string& folder) {
+/// A damaged file counts as absent: the broker that knows the id writes it anew.
+Result<std::optional<model::Uuid>> read_topic_id(runtime::FileSystem& files,
+                                                 const std::string& folder) {
   const auto path = join_path(folder, names::partition_metadata);
   const auto text = read_small_file(files, path);
-  if (text && !*text) return std::nullopt;
-  const auto id = text ? parse_partition_metadata(**text) : fail(text.error());
+  if (!text) return fail(text.error());
+  if (!*text) return std::nullopt;
+  const auto id = parse_partition_metadata(**text);
   if (id) return *id;
   log::warn("storage", "{} is ignored: {}", path, id.error().detail);
   return std::nullopt;
@@ -156,8 +171,9 @@ Result<void> LogDir::begin(runtime::FileSystem& files) {
   was_clean = info.has_value();
   if (was_clean) {
     if (auto removed = files.remove(marker); !removed) return removed;
-    if (auto synced = sync_entries(files, path); !synced) return synced;
   }
+  // Also if there was none: a process that crashed may not have come to syncing a new folder.
+  if (auto synced = sync_entries(files, path); !synced) return synced;
   read_checkpoint(files, path, names::recovery_points, recovery_points);
   read_checkpoint(files, path, names::log_starts, log_starts);
   read_checkpoint(files, path, names::high_watermarks, high_watermarks);
@@ -182,7 +198,9 @@ Result<std::vector<FoundFolder>> LogDir::find_partitions(runtime::FileSystem& fi
     const auto folder = join_path(path, entry.name);
     auto epochs = read_epochs(files, folder);
     if (!epochs) return fail(std::move(epochs.error()));
-    found.push_back({*partition, read_topic_id(files, folder), std::move(*epochs)});
+    const auto topic_id = read_topic_id(files, folder);
+    if (!topic_id) return fail(topic_id.error());
+    found.push_back({*partition, *topic_id, std::move(*epochs)});
   }
   return found;
 }
