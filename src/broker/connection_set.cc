@@ -10,11 +10,18 @@
 namespace gregor::broker {
 namespace {
 
+// Negative = never; so is what the clock cannot hold.
+runtime::Duration limit_of(std::int64_t limit_ms) {
+  constexpr auto most = std::chrono::duration_cast<std::chrono::milliseconds>(runtime::Duration::max());
+  const bool is_never = limit_ms < 0 || limit_ms > most.count();
+  return is_never ? runtime::Duration::max() : runtime::Duration(std::chrono::milliseconds(limit_ms));
+}
+
 ConnectionLimits limits_of(const config::BrokerConfig& config) {
   ConnectionLimits limits;
   limits.frame_bytes_max = static_cast<std::size_t>(config.socket_request_max_bytes);
   limits.pipelined_max = static_cast<std::size_t>(config.gregor_max_pipelined_requests);
-  limits.idle_max = std::chrono::milliseconds(config.connections_max_idle_ms);
+  limits.idle_max = limit_of(config.connections_max_idle_ms);
   limits.stall_max = std::chrono::milliseconds(config.gregor_frame_stall_timeout_ms);
   return limits;
 }
