@@ -4,7 +4,7 @@ import dataclasses
 import logdir
 import records
 from raw_client import EARLIEST, LATEST, MAX_TIMESTAMP
-from suite import check, check_equal
+from suite import check, check_equal, wait_until
 
 
 @dataclasses.dataclass
@@ -23,6 +23,19 @@ class Served:
     broker_ids: list
     topics: dict
     partitions: dict
+
+
+def wait_for(broker, topics):
+    """Until the broker names all the topics with leaders and each partition answers: Apache Kafka in ZooKeeper mode is told
+    both by its controller, one after the other, some time after it first answers."""
+    def all_named():
+        found = {t["name"]: t for t in client.metadata(None, version=12)["topics"]}
+        return all(name in found and all(p["leader"] >= 0 for p in found[name]["partitions"]) for name in topics)
+    with broker.client() as client:
+        wait_until(all_named, 30, "all topics in Metadata")
+        counts = {t["name"]: len(t["partitions"]) for t in client.metadata(None, version=12)["topics"]}
+    for name in topics:
+        broker.wait_for_topic(name, counts[name])
 
 
 def take_down(broker):

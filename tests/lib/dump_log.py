@@ -13,9 +13,11 @@ _HARMLESS = [re.compile(pattern) for pattern in (
     r"offset: \d+ position: \d+",
     r"timestamp: -?\d+ offset: \d+",
     r"\S+\.(time)?index is empty\.",
+    r"producerId: \d+ producerEpoch: .*",
+    r"version: \d+ producerId: \d+ firstOffset: .*",
     r"",
 )]
-_KINDS = (".log", ".index", ".timeindex")
+_KINDS = (".log", ".index", ".timeindex", ".txnindex", ".snapshot")
 
 
 class Dump:
@@ -49,7 +51,7 @@ class Dump:
 
 
 def files_of(log_dirs):
-    """Every segment and index of every partition, in Gregor's and in Kafka's log dirs."""
+    """Every file that the tool knows, of every partition, in Gregor's and in Kafka's log dirs."""
     found = []
     for log_dir in log_dirs:
         for folder in sorted(pathlib.Path(log_dir).iterdir()):
