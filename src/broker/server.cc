@@ -117,7 +117,9 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   bound_ = std::move(*bound);
   partitions_.use(*dirs_);
   auto endpoints = endpoints_of(shared_.config.advertised_listeners, bound_);
-  if (auto led = co_await controller_->start(std::move(endpoints), !was_clean()); !led) {
+  // Folders just adopted carry a new leader epoch already.
+  const bool elects_anew = !was_clean() && !store->was_empty;
+  if (auto led = co_await controller_->start(std::move(endpoints), elects_anew); !led) {
     co_return fail(std::move(led.error()));
   }
   warn_of_unclaimed();
