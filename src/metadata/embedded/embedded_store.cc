@@ -90,6 +90,12 @@ class StoreState : public std::enable_shared_from_this<StoreState> {
   void deliver(Job& job, bool failed);
   void start_recovery();
   void finish_recovery(Result<Opened> opened);
+  // A full disk makes every change fail: a line or two per second say enough.
+  void log_fault(const char* what, const std::string& detail) {
+    const auto held_back = faults_logged_.admit(shard_.clock().now().time_since_epoch().count());
+    if (held_back < 0) return;
+    log::error("metadata", "{}: {} ({} such lines were held back)", what, detail, held_back);
+  }
   void tell(SessionEvent event) {
     if (on_session_) on_session_(event);
   }
@@ -101,6 +107,7 @@ class StoreState : public std::enable_shared_from_this<StoreState> {
   WatchTable watches_;
   const std::int64_t session_id_;
   const bool is_new_;
+  log::RateLimit faults_logged_{2};
   std::deque<RequestPointer> queue_;
   bool scheduled_ = false;  // a message that starts a job is on its way
   bool busy_ = false;       // a job runs, or its answers are being given
@@ -238,7 +245,7 @@ void StoreState::finish(Job& job) {
 
 void StoreState::finish_failed(Job& job) {
   ++counters_.failed_commits;
-  log::error("metadata", "a commit failed: {}", job.fault->detail);
+  log_fault("a commit failed", job.fault->detail);
   if (job.reloaded) {
     tree_ = std::move(job.reloaded->tree);
     end_old_sessions();
@@ -284,7 +291,7 @@ void StoreState::finish_recovery(Result<Opened> opened) {
     broken_ = false;
     tell(SessionEvent::connected);
   } else {
-    log::error("metadata", "the store can't be opened again: {}", opened.error().detail);
+    log_fault("the store can't be opened again", opened.error().detail);
     for (auto& request : std::exchange(queue_, {})) {
       const bool closes = std::holds_alternative<CloseRequest>(request->body());
       closed_ = closed_ || closes;
