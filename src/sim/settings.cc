@@ -61,7 +61,7 @@ void draw_bounds(Settings& settings) {
   const bool is_slow = world.slow_disk_probability > 0;
   settings.slack = 20 * world.network_delay.max + 20 * world.io_delay.max + milliseconds(200) +
                    (is_slow ? 4 * world.slow_disk_delay : runtime::Duration(0));
-  settings.long_poll = settings.slack + milliseconds(500);
+  settings.long_poll = std::chrono::ceil<milliseconds>(settings.slack) + milliseconds(500);
 }
 
 std::int64_t draw_broker(Prng& prng, Settings& settings) {
