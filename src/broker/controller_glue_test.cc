@@ -308,7 +308,6 @@ Task<void> restarts(ControllerGlueTest& test) {
   co_await start(*node);
   EXPECT_EQ(node->host.leaders[a0].leader_epoch, model::LeaderEpoch(0));
   EXPECT_FALSE(node->host.leaders[a0].is_new);
-  EXPECT_FALSE(node->host.leaders[a0].creation_unconfirmed);
   co_await node->service.stop();
   const auto crashed_session = node->store->session_id();
   node.reset();  // as in a crash: the session is still there
@@ -319,7 +318,6 @@ Task<void> restarts(ControllerGlueTest& test) {
   EXPECT_EQ(node->host.leaders[a0].leader_epoch, model::LeaderEpoch(1));
   EXPECT_EQ(node->host.leaders[a0].partition_epoch, 1);
   EXPECT_FALSE(node->host.leaders[a0].is_new);
-  EXPECT_TRUE(node->host.leaders[a0].creation_unconfirmed);
   EXPECT_EQ(node->host.image->find("a", PartitionIndex(0))->leader_epoch, model::LeaderEpoch(1));
   EXPECT_EQ(node->host.image->controller_epoch(), model::ControllerEpoch(3));
   co_await stop(*node);

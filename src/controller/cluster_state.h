@@ -27,8 +27,7 @@ struct Leadership {
 struct PartitionRecord {
   std::vector<model::BrokerId> replicas;
   std::optional<Leadership> leadership;
-  bool fresh = false;        ///< has got its first leader; its replicas have not been told yet
-  bool unconfirmed = false;  ///< see PartitionLeadership::creation_unconfirmed
+  bool fresh = false;  ///< has got its first leader; its replicas have not been told yet
 };
 
 struct TopicRecord {

@@ -211,9 +211,6 @@ void Controller::add_topic(LoadedTopic loaded, News& news, std::vector<StateWrit
     const TopicPartition partition{loaded.name, index};
     const bool leader_is_void =
         record.leadership && restarted_.contains(record.leadership->state.leader);
-    record.unconfirmed =
-        record.unconfirmed ||
-        (leader_is_void && record.leadership->state.leader_epoch == model::LeaderEpoch(0));
     const auto before = writes.size();
     judge(partition, leader_is_void, writes);
     if (writes.size() != before) continue;  // told once it is written
@@ -257,7 +254,6 @@ void Controller::tell_replicas(const TopicPartition& partition, News& news) {
   auto told = describe(partition);
   auto* record = state_.find(partition);
   told.is_new = std::exchange(record->fresh, false);
-  told.creation_unconfirmed = std::exchange(record->unconfirmed, false);
   for (const auto id : told.replicas) {
     if (state_.is_live(id)) news.leader_and_isr[id].push_back(told);
   }

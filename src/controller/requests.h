@@ -30,10 +30,6 @@ struct PartitionLeadership {
   std::vector<model::BrokerId> replicas;
   bool is_new = false;  ///< the partition was just created: an absent log is right. False: an
                         ///< absent log is a fault
-  /// The last run ended without an orderly stop while the partition was in its first leader epoch:
-  /// its creation may have been cut short, so that an absent log may be right (it is wrong if a
-  /// checkpoint knows the partition). Not part of the wire form.
-  bool creation_unconfirmed = false;
   /// The topic's own configs, never null in LeaderAndIsr; not part of the wire form.
   std::shared_ptr<const model::ConfigEntries> configs;
 };
