@@ -32,7 +32,7 @@ def is_test(path):
     """Test code: it may include more and call what production code may not."""
     name = path.name
     return path.parts[0] in ("tests", "tools", "bench") or name.startswith("test_") or re.search(
-        r"_(test|fuzz|bench)\.(cc|h)$", name) is not None
+        r"_(test|fuzz|bench|test_support)\.(cc|h)$", name) is not None
 
 
 def blank(match):
