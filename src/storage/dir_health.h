@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/log.h"
 #include "runtime/clock.h"
 
 namespace gregor::storage {
@@ -29,11 +30,18 @@ class DirHealth {
   /// Notes a write of `bytes` that began at `start` and ended at `end`.
   void wrote(std::uint64_t bytes, runtime::Instant start, runtime::Instant end);
   void synced(std::uint64_t bytes);
+  /// Bounds the lines about failed writes of this dir, which come with every append while a disk is
+  /// full.
+  /// @return how many were held back since the last one if a line may be written now, else -1
+  [[nodiscard]] std::int64_t admit_line(runtime::Instant now) {
+    return failure_lines_.admit(now.time_since_epoch().count());
+  }
 
  private:
   std::atomic<std::int64_t> slow_until_ns_{INT64_MIN};
   std::atomic<std::int64_t> dirty_bytes_{0};
   std::atomic<std::int64_t> halved_at_ns_{INT64_MIN};
+  log::RateLimit failure_lines_{2};  // a second
 };
 
 }  // namespace gregor::storage

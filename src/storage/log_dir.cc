@@ -164,14 +164,17 @@ Result<LogDir> LogDir::open(runtime::FileSystem& files, const std::string& asked
   return dir;
 }
 
+Result<void> LogDir::take(runtime::FileSystem& files) {
+  if (!was_clean) return {};
+  if (auto removed = files.remove(join_path(path, names::clean_shutdown)); !removed) return removed;
+  return sync_entries(files, path);
+}
+
 Result<void> LogDir::begin(runtime::FileSystem& files) {
   const auto marker = join_path(path, names::clean_shutdown);
   const auto info = files.stat(marker);
   if (!info && info.error().os_error != ENOENT) return fail(info.error());
   was_clean = info.has_value();
-  if (was_clean) {
-    if (auto removed = files.remove(marker); !removed) return removed;
-  }
   // Also if there was none: a process that crashed may not have come to syncing a new folder.
   if (auto synced = sync_entries(files, path); !synced) return synced;
   read_checkpoint(files, path, names::recovery_points, recovery_points);

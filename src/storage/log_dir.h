@@ -42,7 +42,9 @@ struct LogDir {
 
   /// Makes the directory if need be and locks it. Changes nothing else.
   [[nodiscard]] static Result<LogDir> open(runtime::FileSystem& files, const std::string& path);
-  /// Notes and removes the clean-shutdown marker, reads the checkpoints.
+  /// Removes the clean-shutdown marker. @durable yes.
+  [[nodiscard]] Result<void> take(runtime::FileSystem& files);
+  /// Notes the clean-shutdown marker, reads the checkpoints.
   [[nodiscard]] Result<void> begin(runtime::FileSystem& files);
   /// The partitions in it; other folders are skipped with a warning.
   [[nodiscard]] Result<std::vector<FoundFolder>> find_partitions(runtime::FileSystem& files) const;

@@ -47,8 +47,8 @@ std::optional<model::Offset> offset_in(const Checkpoint& checkpoint,
 
 /// The one implementation of LogDirs.
 ///
-/// mutex_ guards where_ and serialises create(); it is held during the disk work of create(), which
-/// runs in the I/O pool and not on the data path.
+/// mutex_ guards where_ and is_taken_ and serialises create() and take(); it is held during their
+/// disk work, which runs in the I/O pool and not on the data path.
 class OpenLogDirs final : public LogDirs {
  public:
   OpenLogDirs(runtime::FileSystem& files, std::vector<LogDir> dirs)
@@ -65,6 +65,11 @@ class OpenLogDirs final : public LogDirs {
       if (auto found = take_partitions(i); !found) return found;
     }
     return {};
+  }
+
+  Result<void> take() override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return take_locked();
   }
 
   const std::vector<std::string>& paths() const override { return paths_; }
@@ -88,6 +93,7 @@ class OpenLogDirs final : public LogDirs {
   Result<void> remove_deleted(const std::string& path) override;
 
  private:
+  Result<void> take_locked();
   Result<void> agree(const LogDir& dir);
   Result<void> take_partitions(std::uint32_t log_dir);
   [[nodiscard]] std::uint32_t emptiest_dir() const;
@@ -99,8 +105,18 @@ class OpenLogDirs final : public LogDirs {
   std::vector<FoundPartition> found_;
   std::map<model::TopicPartition, std::vector<EpochStart>> epochs_;  // of found_; not changed later
   mutable std::mutex mutex_;
+  bool is_taken_ = false;  // the clean-shutdown markers are gone
   std::map<model::TopicPartition, std::uint32_t> where_;
 };
+
+Result<void> OpenLogDirs::take_locked() {
+  if (is_taken_) return {};
+  for (auto& dir : dirs_) {
+    if (auto taken = dir.take(files_); !taken) return taken;
+  }
+  is_taken_ = true;
+  return {};
+}
 
 /// Adds what a dir says to what the dirs agree on.
 Result<void> OpenLogDirs::agree(const LogDir& dir) {
@@ -156,6 +172,7 @@ Result<void> OpenLogDirs::write_meta(std::int32_t broker_id, const std::string& 
 
 Result<std::unique_ptr<LoadedLog>> OpenLogDirs::load(
     const FoundPartition& found, std::shared_ptr<const config::TopicConfig> config) {
+  if (auto taken = take(); !taken) return fail(std::move(taken.error()));
   const LogDir& dir = dirs_.at(found.log_dir);
   LoadRequest request;
   request.partition = found.partition;
@@ -183,6 +200,7 @@ Result<std::unique_ptr<LoadedLog>> OpenLogDirs::create(
     const model::TopicPartition& partition, model::Uuid topic_id,
     std::shared_ptr<const config::TopicConfig> config) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  if (auto taken = take_locked(); !taken) return fail(std::move(taken.error()));
   if (where_.contains(partition)) {
     return refuse(fmt::format("the log of {} is there already", model::to_string(partition)));
   }

@@ -49,19 +49,24 @@ struct DirCheckpoints {
 };
 
 /// Thread: its functions block and are called from the I/O pool (or before the shards start); calls
-/// for one log dir must not overlap except load(). Order at start: open -> meta() checks /
-/// write_meta -> find_partitions -> load (any number in parallel) -> ... Order at a clean stop: all
-/// logs closed -> write_checkpoints -> write_clean_shutdown_marker.
+/// for one log dir must not overlap except load().
+/// Order at start: open -> meta() checks, write_meta -> take -> load (any number in parallel) ->
+/// ... Order at a clean stop: all logs closed -> write_checkpoints -> write_clean_shutdown_marker.
 class LogDirs {
  public:
-  /// Makes missing directories, takes the locks, reads meta.properties and the checkpoints, removes
-  /// the clean-shutdown markers (after noting them), finishes interrupted deletions.
+  /// Makes missing directories, takes the locks, reads meta.properties and the checkpoints, notes
+  /// the clean-shutdown markers, finds the partitions. A start that is refused after it has changed
+  /// nothing.
   /// @errors kafka_storage_error: locked by another process, not a directory, unreadable, KRaft's
   /// meta.properties
   ///         (version 1, with a hint), two dirs that disagree
   [[nodiscard]] static Result<std::unique_ptr<LogDirs>> open(runtime::FileSystem& files,
                                                              LogDirsOptions options);
   virtual ~LogDirs() = default;
+
+  /// From here on the dirs are in use: removes the clean-shutdown markers, so that a crash is
+  /// known as one. load() and create() do it as well if nobody has. @durable yes.
+  [[nodiscard]] virtual Result<void> take() = 0;
 
   [[nodiscard]] virtual const std::vector<std::string>& paths() const = 0;
   /// What the dirs agree on (an empty one if none has the file).

@@ -273,9 +273,28 @@ TEST_F(LogDirsTest, the_clean_shutdown_marker_counts_once) {
   dirs = *open({"/a", "/b"});
   EXPECT_FALSE(dirs->was_clean(0));
   EXPECT_TRUE(dirs->was_clean(1));
+  dirs.reset();
+  dirs = *open({"/a", "/b"});
+  EXPECT_TRUE(dirs->was_clean(1));  // a start that was refused in between used nothing
+  ASSERT_TRUE(dirs->take().has_value());
   EXPECT_FALSE(test::exists(files(), "/b/.kafka_cleanshutdown"));
+  ASSERT_TRUE(dirs->take().has_value());
   dirs.reset();
   EXPECT_FALSE((*open({"/a", "/b"}))->was_clean(1));
+}
+
+TEST_F(LogDirsTest, making_or_loading_a_partition_takes_the_dirs) {
+  auto dirs = *open();
+  ASSERT_TRUE(dirs->write_clean_shutdown_marker(0, 1).has_value());
+  dirs.reset();
+  dirs = *open();
+  expect_created(*dirs, "t");
+  EXPECT_FALSE(test::exists(files(), "/data/.kafka_cleanshutdown"));
+  ASSERT_TRUE(dirs->write_clean_shutdown_marker(0, 1).has_value());
+  dirs.reset();
+  dirs = *open();
+  ASSERT_TRUE(dirs->load(dirs->partitions()[0], small_config()).has_value());
+  EXPECT_FALSE(test::exists(files(), "/data/.kafka_cleanshutdown"));
 }
 
 TEST_F(LogDirsTest, a_partition_that_cant_be_made_leaves_nothing) {

@@ -184,8 +184,11 @@ void PartitionLog::State::finish_run(std::vector<std::coroutine_handle<>>& finis
 /// Nothing that is staged can be written: offsets that were given are taken back.
 void PartitionLog::State::fail_staged(const Error& error,
                                       std::vector<std::coroutine_handle<>>& finished) {
-  log::warn("storage", "{}: {} appends failed: {}", directory, run_.appends.size() + queue_.size(),
-            error.detail);
+  const std::int64_t held_back = health_->admit_line(shard_.clock().now());
+  if (held_back >= 0) {
+    log::warn("storage", "{}: {} appends failed: {} ({} more such lines held back)", directory,
+              run_.appends.size() + queue_.size(), error.detail, held_back);
+  }
   const auto fail_one = [&](StagedAppend* append) {
     append->error = Error{ErrorCode::kafka_storage_error, error.detail, error.os_error};
     append->is_done = true;

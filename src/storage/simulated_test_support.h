@@ -63,6 +63,7 @@ class SimulatedHost {
     auto dirs = LogDirs::open(node_.file_system(), {paths_, 1});
     if (!dirs) return fail(std::move(dirs.error()));
     dirs_ = std::move(*dirs);
+    if (auto taken = dirs_->take(); !taken) return taken;
     auto loaded =
         dirs_->partitions().empty()
             ? dirs_->create(partition(), *model::Uuid::parse("AAAAAAAAAAAAAAAAAAAAAQ"), config)
