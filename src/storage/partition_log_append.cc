@@ -66,7 +66,7 @@ Task<AppendResult<AppendInfo>> PartitionLog::State::append(std::shared_ptr<State
   auto written = staged.written();
   co_await written;
   if (staged.error) co_return refused(std::move(*staged.error));
-  if (s.needs_flush()) {
+  if (s.needs_flush() && !is_planted(PlantedBug::acknowledge_before_write)) {
     auto flushing = s.flush_to(staged.last + 1, FlushScope::data);
     auto flushed = co_await std::move(flushing);
     if (!flushed) co_return refused(std::move(flushed.error()));
