@@ -264,6 +264,7 @@ void Connection::stop() {
 
 bool Connection::frame_is_stalled(runtime::Instant now) const {
   if (reading_ != Reading::in_frame) return false;
+  if (now - std::max(frame_started_, last_received_) > limits_.stall_max) return true;
   const auto allowed = limits_.stall_max + std::chrono::seconds(frame_received_ / ConnectionLimits::frame_rate_min);
   return now - frame_started_ > allowed;
 }

@@ -201,5 +201,15 @@ TEST_F(ConnectionTest, AStalledFrameIsClosed) {
   EXPECT_TRUE(client.is_closed());
 }
 
+// A million bytes at 8 KiB/s would be two minutes: silence ends it all the same.
+TEST_F(ConnectionTest, AStalledFrameIsClosedHoweverMuchOfItHasCome) {
+  const Client client(port());
+  client.send(frame(std::string(1 << 20, 'x')).substr(0, 1000000));
+  ::usleep(200000);
+  machine_.run([this] { return check_at(9s); });
+  machine_.run([this] { return check_at(11s); });
+  EXPECT_TRUE(client.is_closed());
+}
+
 }  // namespace
 }  // namespace gregor::broker

@@ -4,8 +4,10 @@ import ssl
 import struct
 import time
 
-from suite import check, check_equal
-from target import FRAME_BYTES_MAX, IDLE_SECONDS, MARKER, METADATA_NONE, STALL_SECONDS, is_gregor, quiet_second, request
+import records
+from raw_client import RawClient
+from suite import check, check_equal, wait_until
+from target import FRAME_BYTES_MAX, IDLE_SECONDS, MARKER, METADATA_NONE, STALL_SECONDS, TOPIC, is_gregor, quiet_second, request
 
 INT_MAX, INT_MIN = 2**31 - 1, -2**31
 # How much later than its time limit a connection may be closed.
@@ -57,6 +59,26 @@ def large_frames(target):
             finally:
                 for connection in connections:
                     connection.socket.close()
+
+
+    with target.row("XP4 40 frames of 8 MB but for the end: memory within the budget, closed when they stall, others go on"):
+        with target.memory_stays(96 << 20):
+            connections = [target.connect() for _ in range(40)]
+            try:
+                began = time.monotonic()
+                for connection in connections:
+                    connection.socket.settimeout(0.02)  # those that wait for the budget are not read
+                    connection.send_if_open(size(8 << 20) + bytes(8_000_000))
+                target.good_client_works()
+                left = began + 40 * STALL_SECONDS + LATE_SECONDS - time.monotonic()
+                wait_until(lambda: target.open_files() <= target.files, left, "stalled frames that are closed")
+            finally:
+                for connection in connections:
+                    connection.socket.close()
+    with target.row("XP4 a large frame of a good client right after"):
+        with RawClient(target.broker.address, timeout=5) as client:
+            batch = records.build([(None, bytes(900000))])
+            check_equal(client.produce(TOPIC, 0, batch)["error"], 0, "error of Produce")
 
 
 def slow_senders(target):
