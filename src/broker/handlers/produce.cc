@@ -43,7 +43,13 @@ Appended failed(ErrorCode error, std::string message) {
   Appended answer;
   answer.error = error;
   answer.message = std::move(message);
+  answer.info.log_start = model::Offset(-1);
   return answer;
+}
+
+bool is_transactional(ByteView batch) {
+  auto view = model::RecordBatchView::parse(batch);
+  return view && view->is_transactional();
 }
 
 bool is_zstd(ByteView batch) {
@@ -60,7 +66,8 @@ runtime::Task<void> append_part(BrokerShard& shard, const Part& part, Appended& 
   const std::shared_ptr<Partition> partition = std::move(*found);
   const auto isr_size = static_cast<std::int32_t>(partition->leadership().isr.size());
   if (part.acks == acks_all && isr_size < partition->min_insync_replicas()) {
-    answer = failed(ErrorCode::not_enough_replicas, "fewer in-sync replicas than min.insync.replicas");
+    answer =
+        failed(ErrorCode::not_enough_replicas, "fewer in-sync replicas than min.insync.replicas");
     co_return;
   }
   if (!part.zstd_allowed && is_zstd(part.batch)) {
@@ -73,10 +80,12 @@ runtime::Task<void> append_part(BrokerShard& shard, const Part& part, Appended& 
     co_return;
   }
   answer = failed(appended.error().error.code, std::move(appended.error().error.detail));
+  if (appended.error().log_consulted) answer.info.log_start = partition->log().log_start();
   answer.records = std::move(appended.error().records);
 }
 
-runtime::Task<std::vector<Appended>> append_parts(BrokerShard& shard, std::span<Part* const> parts) {
+runtime::Task<std::vector<Appended>> append_parts(BrokerShard& shard,
+                                                  std::span<Part* const> parts) {
   std::vector<Appended> answers(parts.size());
   if (parts.size() == 1) {
     co_await append_part(shard, *parts[0], answers[0]);
@@ -84,7 +93,8 @@ runtime::Task<std::vector<Appended>> append_parts(BrokerShard& shard, std::span<
   }
   // All are staged before the first one is written, so that they share the turn.
   runtime::TaskGroup pending;
-  for (std::size_t i = 0; i < parts.size(); ++i) pending.spawn(append_part(shard, *parts[i], answers[i]));
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    pending.spawn(append_part(shard, *parts[i], answers[i]));
   co_await pending.join();
   co_return answers;
 }
@@ -107,6 +117,7 @@ Answer to_row(RequestContext& context, std::int32_t index, Appended& appended) {
     return row;
   }
   Answer row = error_row(index, appended.error);
+  row.log_start_offset = appended.info.log_start.value();
   row.error_message = context.keep(std::move(appended.message));
   for (auto& record : appended.records) {
     Response::BatchIndexAndErrorMessage bad;
@@ -137,16 +148,20 @@ std::string_view name_of(const RequestContext& context, const Request::TopicProd
 
 bool is_legal(std::int16_t acks) { return acks >= -1 && acks <= 1; }
 
-void add_partition(RequestContext& context, const Request& request, const Request::PartitionProduceData& data,
-                   std::string_view name, Plan& plan) {
+void add_partition(RequestContext& context, const Request& request,
+                   const Request::PartitionProduceData& data, std::string_view name, Plan& plan) {
   const std::size_t place = plan.answer.responses.size() - 1;
-  if (context.version >= ids_from_version && name.empty()) return plan.refuse(place, data.index, ErrorCode::unknown_topic_id);
-  if (!is_legal(request.acks)) return plan.refuse(place, data.index, ErrorCode::invalid_required_acks);
+  if (context.version >= ids_from_version && name.empty())
+    return plan.refuse(place, data.index, ErrorCode::unknown_topic_id);
+  if (!is_legal(request.acks))
+    return plan.refuse(place, data.index, ErrorCode::invalid_required_acks);
   if (!authorize(context, Action::write, ResourceType::topic, name)) {
     return plan.refuse(place, data.index, ErrorCode::topic_authorization_failed);
   }
-  if (model::is_internal_topic(name)) return plan.refuse(place, data.index, ErrorCode::invalid_topic_exception);
-  if (!data.records || data.records->bytes.empty()) return plan.refuse(place, data.index, ErrorCode::invalid_record);
+  if (model::is_internal_topic(name))
+    return plan.refuse(place, data.index, ErrorCode::invalid_topic_exception);
+  if (!data.records || data.records->bytes.empty())
+    return plan.refuse(place, data.index, ErrorCode::invalid_record);
   Part part;
   part.topic = name;
   part.index = data.index;
@@ -157,8 +172,21 @@ void add_partition(RequestContext& context, const Request& request, const Reques
   plan.parts.push_back(part);
 }
 
+// Transactional records may come only under a transactional id; one such batch fails the whole
+// request.
+bool lacks_transactional_id(const Request& request) {
+  if (request.transactional_id) return false;
+  for (const auto& topic : request.topic_data) {
+    for (const auto& data : topic.partition_data) {
+      if (data.records && is_transactional(data.records->bytes)) return true;
+    }
+  }
+  return false;
+}
+
 Plan make_plan(RequestContext& context, const Request& request) {
   Plan plan;
+  const bool is_refused = lacks_transactional_id(request);
   for (const auto& topic : request.topic_data) {
     const std::string_view name = name_of(context, topic);
     Response::TopicProduceResponse row;
@@ -169,7 +197,13 @@ Plan make_plan(RequestContext& context, const Request& request) {
     std::map<std::int32_t, const Request::PartitionProduceData*> last;
     for (const auto& data : topic.partition_data) last[data.index] = &data;
     for (const auto& data : topic.partition_data) {
-      if (last[data.index] == &data) add_partition(context, request, data, name, plan);
+      if (last[data.index] != &data) continue;
+      if (is_refused) {
+        plan.refuse(plan.answer.responses.size() - 1, data.index,
+                    ErrorCode::transactional_id_authorization_failed);
+      } else {
+        add_partition(context, request, data, name, plan);
+      }
     }
   }
   return plan;
@@ -177,7 +211,8 @@ Plan make_plan(RequestContext& context, const Request& request) {
 
 void take_leader_hint(RequestContext& context, const Part& part, Answer& row) {
   if (row.error_code != ErrorCode::not_leader_or_follower) return;
-  const model::PartitionImage* known = context.image->find(part.topic, model::PartitionIndex(part.index));
+  const model::PartitionImage* known =
+      context.image->find(part.topic, model::PartitionIndex(part.index));
   if (known == nullptr) return;
   row.current_leader.leader_id = known->leader.value();
   row.current_leader.leader_epoch = known->leader_epoch.value();
@@ -185,14 +220,16 @@ void take_leader_hint(RequestContext& context, const Part& part, Answer& row) {
 
 }  // namespace
 
-runtime::Task<protocol::ProduceResponse> ProduceHandler::handle(RequestContext& context, protocol::ProduceRequest request) {
+runtime::Task<protocol::ProduceResponse> ProduceHandler::handle(RequestContext& context,
+                                                                protocol::ProduceRequest request) {
   Plan plan = make_plan(context, request);
   BrokerShard& home = context.shard;
   auto owner = [&home](const Part& part) { return home.owner(part.topic, part.index); };
   auto work = [&home](runtime::ShardId target, std::span<Part* const> parts) {
     return append_parts(home.peer(target), parts);
   };
-  std::vector<Appended> appended = co_await scatter<Appended>(home.shard(), std::span<Part>(plan.parts), owner, work);
+  std::vector<Appended> appended =
+      co_await scatter<Appended>(home.shard(), std::span<Part>(plan.parts), owner, work);
   for (std::size_t i = 0; i < plan.parts.size(); ++i) {
     const Part& part = plan.parts[i];
     Answer row = to_row(context, part.index, appended[i]);
