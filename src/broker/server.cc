@@ -66,7 +66,7 @@ class Server::State {
   runtime::Task<Result<void>> open_dirs();
   Result<void> choose_broker_id();
   runtime::Task<Result<StoreFacts>> open_metadata();
-  runtime::Task<Result<void>> write_meta(const std::string& cluster_id);
+  runtime::Task<Result<void>> take_dirs(const std::string& cluster_id);
   runtime::Task<Result<void>> adopt_folders();
   runtime::Task<bool> close_dirs(std::int64_t broker_epoch);
   runtime::Task<void> stop_connections();
@@ -108,7 +108,7 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   if (auto chosen = choose_broker_id(); !chosen) co_return fail(std::move(chosen.error()));
   auto store = co_await open_metadata();
   if (!store) co_return fail(std::move(store.error()));
-  if (auto written = co_await write_meta(store->cluster_id); !written) co_return fail(std::move(written.error()));
+  if (auto written = co_await take_dirs(store->cluster_id); !written) co_return fail(std::move(written.error()));
   if (store->was_empty) {
     if (auto adopted = co_await adopt_folders(); !adopted) co_return fail(std::move(adopted.error()));
   }
@@ -186,8 +186,11 @@ runtime::Task<Result<StoreFacts>> Server::State::open_metadata() {
   co_return facts;
 }
 
-runtime::Task<Result<void>> Server::State::write_meta(const std::string& cluster_id) {
-  auto write = [this, &cluster_id] { return dirs_->write_meta(shared_.broker_id.value(), cluster_id); };
+runtime::Task<Result<void>> Server::State::take_dirs(const std::string& cluster_id) {
+  auto write = [this, &cluster_id]() -> Result<void> {
+    if (auto taken = dirs_->take(); !taken) return taken;
+    return dirs_->write_meta(shared_.broker_id.value(), cluster_id);
+  };
   co_return co_await runtime::offload(shard_, write);
 }
 
