@@ -56,7 +56,7 @@ class HistoryReader {
     if (fate == "unanswered") return true;
     std::int64_t value = 0;
     if (!(words >> value)) return false;
-    if (fate == "answered") sends_.answer(id, value);
+    if (fate == "answered") sends_.answer(id, value, 0);
     if (fate == "refused") sends_.fail(id, static_cast<std::int16_t>(value));
     return fate == "answered" || fate == "refused";
   }

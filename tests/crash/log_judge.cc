@@ -100,8 +100,9 @@ void LogJudge::judge_send(SendId id, const Send& send) {
   const int seen = found == seen_.end() ? 0 : std::popcount(found->second);
   if (seen == send.count || (seen == 0 && send.fate != Fate::answered)) return;
   if (!reported_.insert(id).second) return;
-  const std::string what = fmt::format("{} of {} records to partition {}, offset {}", name(id),
-                                       send.count, send.partition, send.offset);
+  const std::string what =
+      fmt::format("{} of {} records to partition {}, offset {}, answered at {:.6f}", name(id),
+                  send.count, send.partition, send.offset, send.answered_at);
   if (seen == 0) {
     violations_.add("lost", what);
   } else {

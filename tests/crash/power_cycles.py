@@ -40,7 +40,11 @@ class PowerCycles:
 
     def cycle(self):
         self.cut()
-        self.checker.verify()
+        try:
+            self.checker.verify()
+        finally:
+            if self.checker.violations:
+                print(f"        {self.last_cut}", flush=True)
 
     def cut(self):
         """Load for a moment, a cut, a start."""
@@ -50,7 +54,9 @@ class PowerCycles:
             self.checker.create_and_wait_until_sent()
             time.sleep(self._random.choice([0, 0.001, 0.004]))
         before = self._log_bytes()
-        self._disk.cut_power()
+        began = time.monotonic()
+        self._disk.cut_power(self.broker.process.pid)
+        self.last_cut = f"the last cut was from {began:.6f} to {time.monotonic():.6f}"
         self.broker.kill()
         self._disk.unmount()
         self._disk.mount()

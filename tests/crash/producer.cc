@@ -33,6 +33,8 @@ std::int64_t now_ms() {
       .count();
 }
 
+double now_seconds() { return duration<double>(steady_clock::now().time_since_epoch()).count(); }
+
 }  // namespace
 
 Producer::Producer(const LoadOptions& options, ProducerIdentity identity, SendLog& sends)
@@ -140,7 +142,7 @@ Result<void> Producer::receive_answer() {
       if (part == exchange.parts.end())
         return fail(ErrorCode::invalid_request, "an answer for another partition");
       if (partition.error_code == ErrorCode::none) {
-        sends_.answer(part->send, partition.base_offset);
+        sends_.answer(part->send, partition.base_offset, now_seconds());
         bytes_answered_ += part->bytes;
       } else {
         sends_.fail(part->send, static_cast<std::int16_t>(partition.error_code));

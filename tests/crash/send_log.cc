@@ -29,10 +29,11 @@ SendId SendLog::add(std::size_t producer, std::int32_t partition, std::int32_t c
   return id_of(producer, sends_[producer].size() - 1);
 }
 
-void SendLog::answer(SendId id, std::int64_t offset) {
+void SendLog::answer(SendId id, std::int64_t offset, double at_seconds) {
   Send& send = at(id);
   send.fate = Fate::answered;
   send.offset = offset;
+  send.answered_at = at_seconds;
 }
 
 void SendLog::fail(SendId id, std::int16_t error_code) {

@@ -23,6 +23,7 @@ struct Send {
   Fate fate = Fate::unanswered;
   std::int16_t error = 0;    ///< the last error code, if there was one
   std::int64_t offset = -1;  ///< of its first record, if answered
+  double answered_at = 0;    ///< seconds of the machine's monotonic clock, for people
 };
 
 /// Thread: each producer's own thread writes its part; everybody may read while the producers
@@ -33,7 +34,7 @@ class SendLog {
 
   /// To be called before the first byte leaves.
   SendId add(std::size_t producer, std::int32_t partition, std::int32_t count);
-  void answer(SendId id, std::int64_t offset);
+  void answer(SendId id, std::int64_t offset, double at_seconds);
   /// @param error_code  whether it says that nothing was appended is judged here
   void fail(SendId id, std::int16_t error_code);
 

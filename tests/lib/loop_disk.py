@@ -50,9 +50,10 @@ class LoopDisk:
                 time.sleep(0.1)
         raise last
 
-    def cut_power(self):
-        """Everything that is not on the device is gone; every call on the file system fails until it is mounted anew."""
-        _run(POWER_CUT, self.mount_point)
+    def cut_power(self, process_id):
+        """Stops the process; then everything that is not on the device is gone, and every call on the file system fails
+        until it is mounted anew."""
+        _run(POWER_CUT, self.mount_point, process_id)
 
     def sync(self):
         _run("sync", "-f", self.mount_point)
