@@ -10,6 +10,7 @@ namespace gregor::broker {
 namespace {
 
 constexpr std::string_view component = "housekeeping";
+constexpr int collect_tries_max = 3;
 
 struct Positions {
   model::TopicPartition partition;
@@ -59,8 +60,9 @@ runtime::Task<void> Housekeeping::run() {
   }
 }
 
-runtime::Task<bool> Housekeeping::write_checkpoints() {
+runtime::Task<std::vector<storage::DirCheckpoints>> Housekeeping::collect() {
   std::vector<storage::DirCheckpoints> checkpoints(dirs_.paths().size());
+  for (storage::DirCheckpoints& of_dir : checkpoints) of_dir.generation = dirs_.generation();
   for (const auto& shard : shared_.shards) {
     BrokerShard* target = shard.get();
     auto ask = [target] { return positions_of(*target); };
@@ -73,17 +75,26 @@ runtime::Task<bool> Housekeeping::write_checkpoints() {
       if (at.log_start > model::Offset(0)) into.log_starts.emplace(at.partition, at.log_start);
     }
   }
-  auto write = [&] {
-    bool all = true;
-    for (std::uint32_t dir = 0; dir < checkpoints.size(); ++dir) {
-      if (auto done = dirs_.write_checkpoints(dir, checkpoints[dir]); !done) {
-        log::error(component, "checkpoints of {}: {}", dirs_.paths()[dir], done.error().detail);
-        all = false;
+  co_return checkpoints;
+}
+
+runtime::Task<bool> Housekeeping::write_checkpoints() {
+  for (int tries = 0; tries < collect_tries_max; ++tries) {
+    const std::vector<storage::DirCheckpoints> checkpoints = co_await collect();
+    auto write = [&]() -> Result<void> {
+      for (std::uint32_t dir = 0; dir < checkpoints.size(); ++dir) {
+        if (auto done = dirs_.write_checkpoints(dir, checkpoints[dir]); !done) return done;
       }
-    }
-    return all;
-  };
-  co_return co_await runtime::offload(shard_, write);
+      return {};
+    };
+    auto written = co_await runtime::offload(shard_, write);
+    if (written) co_return true;
+    if (written.error().code == ErrorCode::operation_not_attempted) continue;
+    log::error(component, "checkpoints: {}", written.error().detail);
+    co_return false;
+  }
+  // Topics come and go all the time: the next round will do.
+  co_return true;
 }
 
 runtime::Task<void> Housekeeping::remove_deleted() {

@@ -29,6 +29,7 @@ class Housekeeping {
     runtime::Instant due{};
   };
   runtime::Task<void> run();
+  runtime::Task<std::vector<storage::DirCheckpoints>> collect();
   runtime::Task<void> remove_deleted();
 
   runtime::Shard& shard_;

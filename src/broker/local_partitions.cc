@@ -178,7 +178,7 @@ runtime::Task<ErrorCode> LocalPartitions::remove(const controller::StopReplica::
     log::error(component, "{}: not removed: {}", to_string(gone.partition), path.error().detail);
     co_return path.error().code;
   }
-  if (path->empty()) co_return ErrorCode::none;
+  if (path->empty()) co_return co_await remove_unopened(gone.partition, unique_suffix(shard_.random()));
   dirs_->forget(gone.partition);
   retired_.push_back(std::move(*path));
   co_return ErrorCode::none;
@@ -191,6 +191,19 @@ runtime::Task<void> LocalPartitions::publish_image(std::shared_ptr<const model::
     const bool swapped = co_await runtime::call_on(shard_, target->shard().id(), swap);
     GREGOR_ASSERT(swapped);
   }
+}
+
+// A deletion that a crash interrupted goes on before anything was opened.
+runtime::Task<ErrorCode> LocalPartitions::remove_unopened(model::TopicPartition partition, std::string suffix) {
+  if (unopened_.erase(partition) == 0) co_return ErrorCode::none;
+  auto rename = [this, &partition, &suffix] { return dirs_->retire(partition, suffix); };
+  auto path = co_await runtime::offload(shard_, rename);
+  if (!path) {
+    log::error(component, "{}: not removed: {}", to_string(partition), path.error().detail);
+    co_return path.error().code;
+  }
+  retired_.push_back(std::move(*path));
+  co_return ErrorCode::none;
 }
 
 std::vector<model::TopicPartition> LocalPartitions::unclaimed() const {

@@ -38,6 +38,7 @@ class LocalPartitions final : public PartitionHost {
   runtime::Task<Result<std::unique_ptr<storage::LoadedLog>>> open_log(const controller::PartitionLeadership& wanted,
                                                                       std::shared_ptr<const config::TopicConfig> config);
   runtime::Task<ErrorCode> remove(const controller::StopReplica::Partition& gone);
+  runtime::Task<ErrorCode> remove_unopened(model::TopicPartition partition, std::string suffix);
   [[nodiscard]] BrokerShard& owner(const model::TopicPartition& partition);
 
   runtime::Shard& shard_;

@@ -80,6 +80,7 @@ void read_checkpoint(runtime::FileSystem& files, const std::string& directory,
     return;
   }
   checkpoint.text = std::move(**text);
+  checkpoint.current = *offsets;
   checkpoint.offsets = std::move(*offsets);
 }
 
@@ -213,9 +214,19 @@ Result<void> write_checkpoint(runtime::FileSystem& files, Checkpoint& checkpoint
   std::string text = format_offset_checkpoint(offsets);
   if (text == checkpoint.text) return {};
   checkpoint.text.clear();  // unknown, if the next line fails
+  checkpoint.current.insert(offsets.begin(), offsets.end());
   if (auto wrote = replace_small_file(files, checkpoint.path, text); !wrote) return wrote;
   checkpoint.text = std::move(text);
+  checkpoint.current = offsets;
   return {};
+}
+
+Result<void> drop_from_checkpoint(runtime::FileSystem& files, Checkpoint& checkpoint,
+                                  const model::TopicPartition& partition) {
+  if (!checkpoint.current.contains(partition)) return {};
+  OffsetsByPartition others = checkpoint.current;
+  others.erase(partition);
+  return write_checkpoint(files, checkpoint, others);
 }
 
 Result<void> remove_folder(runtime::FileSystem& files, const std::string& path) {

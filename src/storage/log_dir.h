@@ -20,6 +20,7 @@ struct Checkpoint {
   std::string path;
   std::string text;            ///< as it stands in the file, if that is known
   OffsetsByPartition offsets;  ///< as it was read at start
+  OffsetsByPartition current;  ///< what was written last, or read
 };
 
 /// A partition's folder with what its small files say.
@@ -53,6 +54,10 @@ struct LogDir {
 /// Rewrites a checkpoint if it changed. @durable yes.
 [[nodiscard]] Result<void> write_checkpoint(runtime::FileSystem& files, Checkpoint& checkpoint,
                                             const OffsetsByPartition& offsets);
+
+/// Rewrites a checkpoint without `partition` if it names it. @durable yes.
+[[nodiscard]] Result<void> drop_from_checkpoint(runtime::FileSystem& files, Checkpoint& checkpoint,
+                                                const model::TopicPartition& partition);
 
 /// Removes a folder with the files in it. @durable yes.
 [[nodiscard]] Result<void> remove_folder(runtime::FileSystem& files, const std::string& path);

@@ -47,7 +47,7 @@ std::optional<model::Offset> offset_in(const Checkpoint& checkpoint,
 
 /// The one implementation of LogDirs.
 ///
-/// mutex_ guards where_ and is_taken_ and serialises create() and take(); it is held during their
+/// mutex_ guards where_, is_taken_, generation_ and the checkpoints and serialises create() and take(); it is held during their
 /// disk work, which runs in the I/O pool and not on the data path.
 class OpenLogDirs final : public LogDirs {
  public:
@@ -86,6 +86,9 @@ class OpenLogDirs final : public LogDirs {
   std::optional<std::uint32_t> find(const model::TopicPartition& partition) const override;
   bool was_hosted(const model::TopicPartition& partition) const override;
   void forget(const model::TopicPartition& partition) override;
+  Result<std::string> retire(const model::TopicPartition& partition,
+                             const std::string& unique_suffix) override;
+  std::uint64_t generation() const override;
   Result<void> write_checkpoints(std::uint32_t log_dir, const DirCheckpoints& checkpoints) override;
   Result<void> write_clean_shutdown_marker(std::uint32_t log_dir,
                                            std::int64_t broker_epoch) override;
@@ -94,6 +97,7 @@ class OpenLogDirs final : public LogDirs {
 
  private:
   Result<void> take_locked();
+  Result<void> drop_from_checkpoints(const model::TopicPartition& partition);
   Result<void> agree(const LogDir& dir);
   Result<void> take_partitions(std::uint32_t log_dir);
   [[nodiscard]] std::uint32_t emptiest_dir() const;
@@ -107,6 +111,7 @@ class OpenLogDirs final : public LogDirs {
   mutable std::mutex mutex_;
   bool is_taken_ = false;  // the clean-shutdown markers are gone
   std::map<model::TopicPartition, std::uint32_t> where_;
+  std::uint64_t generation_ = 0;
 };
 
 Result<void> OpenLogDirs::take_locked() {
@@ -115,6 +120,16 @@ Result<void> OpenLogDirs::take_locked() {
     if (auto taken = dir.take(files_); !taken) return taken;
   }
   is_taken_ = true;
+  return {};
+}
+
+/// What a deleted partition of that name left there would be taken for the new one's after a crash.
+Result<void> OpenLogDirs::drop_from_checkpoints(const model::TopicPartition& partition) {
+  for (auto& dir : dirs_) {
+    for (Checkpoint* checkpoint : {&dir.recovery_points, &dir.log_starts, &dir.high_watermarks}) {
+      if (auto done = drop_from_checkpoint(files_, *checkpoint, partition); !done) return done;
+    }
+  }
   return {};
 }
 
@@ -204,6 +219,10 @@ Result<std::unique_ptr<LoadedLog>> OpenLogDirs::create(
   if (where_.contains(partition)) {
     return refuse(fmt::format("the log of {} is there already", model::to_string(partition)));
   }
+  if (auto dropped = drop_from_checkpoints(partition); !dropped) {
+    return fail(std::move(dropped.error()));
+  }
+  ++generation_;
   const std::uint32_t log_dir = emptiest_dir();
   LoadRequest request;
   request.partition = partition;
@@ -240,10 +259,40 @@ bool OpenLogDirs::was_hosted(const model::TopicPartition& partition) const {
 void OpenLogDirs::forget(const model::TopicPartition& partition) {
   const std::lock_guard<std::mutex> lock(mutex_);
   where_.erase(partition);
+  ++generation_;
+}
+
+std::uint64_t OpenLogDirs::generation() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return generation_;
+}
+
+Result<std::string> OpenLogDirs::retire(const model::TopicPartition& partition,
+                                        const std::string& unique_suffix) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = where_.find(partition);
+  if (found == where_.end()) {
+    return fail(ErrorCode::unknown_topic_or_partition,
+                fmt::format("{} is in no log dir", model::to_string(partition)));
+  }
+  if (auto taken = take_locked(); !taken) return fail(std::move(taken.error()));
+  const std::string& parent = paths_[found->second];
+  const std::string to = join_path(parent, deleted_folder_name(partition, unique_suffix));
+  if (auto renamed = files_.rename(join_path(parent, model::to_string(partition)), to); !renamed) {
+    return fail(std::move(renamed.error()));
+  }
+  if (auto synced = sync_entries(files_, parent); !synced) return fail(std::move(synced.error()));
+  where_.erase(found);
+  ++generation_;
+  return to;
 }
 
 Result<void> OpenLogDirs::write_checkpoints(std::uint32_t log_dir,
                                             const DirCheckpoints& checkpoints) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (checkpoints.generation && *checkpoints.generation != generation_) {
+    return fail(ErrorCode::operation_not_attempted, "partitions were made or removed meanwhile");
+  }
   LogDir& dir = dirs_.at(log_dir);
   auto wrote = write_checkpoint(files_, dir.recovery_points, checkpoints.recovery_points);
   if (!wrote) return wrote;
