@@ -59,8 +59,12 @@ void read_command_line(const ConfigSources& sources, Settings& settings, LoadedC
   }
 }
 
-std::string unknown_key(const std::string& key, const Setting& setting) {
+/// A suggestion compares with every known name: a file full of unknown keys gets only so many.
+constexpr std::size_t suggestions_max = 20;
+
+std::string unknown_key(const std::string& key, const Setting& setting, bool with_suggestion) {
   auto text = fmt::format("{}: unknown key \"{}\"", setting.where, key);
+  if (!with_suggestion) return text;
   if (const auto nearest = nearest_key(key))
     text += fmt::format("; did you mean \"{}\"?", *nearest);
   return text;
@@ -70,6 +74,7 @@ std::string unknown_key(const std::string& key, const Setting& setting) {
 void apply_settings(const Settings& settings, bool is_strict, BrokerConfig& config,
                     LoadedConfig& out) {
   std::string without_effect;
+  std::size_t unknown = 0;
   for (const auto& [key, setting] : settings) {
     switch (kind_of_key(key)) {
       case KeyKind::option: {
@@ -84,7 +89,8 @@ void apply_settings(const Settings& settings, bool is_strict, BrokerConfig& conf
         without_effect += (without_effect.empty() ? "" : ", ") + key;
         break;
       case KeyKind::unknown:
-        (is_strict ? out.errors : out.warnings).push_back(unknown_key(key, setting));
+        (is_strict ? out.errors : out.warnings)
+            .push_back(unknown_key(key, setting, ++unknown <= suggestions_max));
         break;
     }
   }

@@ -160,6 +160,15 @@ TEST(Loader, UnknownKeysNameTheNearest) {
   EXPECT_THAT(strict.errors, ElementsAre(HasSubstr("did you mean \"log.retention.ms\"?")));
 }
 
+TEST(Loader, OnlySoManyUnknownKeysGetASuggestion) {
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "log.dirs" + std::to_string(i) + "=x\n";
+  const auto loaded = load_file(text);
+  ASSERT_EQ(loaded.warnings.size(), 100U);
+  EXPECT_THAT(loaded.warnings.front(), HasSubstr("did you mean"));
+  EXPECT_THAT(loaded.warnings.back(), testing::Not(HasSubstr("did you mean")));
+}
+
 TEST(Loader, KnownKeysAreNotedAndAnIgnoredAuthorizerIsLoud) {
   const auto loaded =
       load_file("num.io.threads=8\nlistener.name.x.ssl.key.password=p\nauthorizer.class.name=A\n");
