@@ -18,11 +18,13 @@ constexpr std::int32_t records_too_large = 400;
 }  // namespace
 
 MadeBatch BatchMaker::make(const BatchTarget& target, std::int64_t now_ms) {
-  const auto count = static_cast<std::int32_t>(numbers_.between(1, static_cast<std::uint64_t>(plan_.records_max)));
+  const auto count =
+      static_cast<std::int32_t>(numbers_.between(1, static_cast<std::uint64_t>(plan_.records_max)));
   return build(target, now_ms, count, batch_bytes_max_);
 }
 
-MadeBatch BatchMaker::build(const BatchTarget& target, std::int64_t now_ms, std::int32_t count, std::size_t bytes_max) {
+MadeBatch BatchMaker::build(const BatchTarget& target, std::int64_t now_ms, std::int32_t count,
+                            std::size_t bytes_max) {
   model::BatchOptions options;
   options.codec = plan_.codec;
   model::BatchBuilder builder(options);
@@ -30,9 +32,11 @@ MadeBatch BatchMaker::build(const BatchTarget& target, std::int64_t now_ms, std:
   made.sent.where = target.where;
   made.sent.has_append_time = target.has_append_time;
   made.sent.first = make_value(plan_.number, next_counter_);
-  made.sent.timestamp = model::TimestampMs(now_ms + static_cast<std::int64_t>(numbers_.below(timestamp_spread_ms)));
+  made.sent.timestamp =
+      model::TimestampMs(now_ms + static_cast<std::int64_t>(numbers_.below(timestamp_spread_ms)));
   for (std::int32_t i = 0; i < count; ++i) {
-    std::size_t size = numbers_.between(payload_bytes_min, std::max(payload_bytes_min, plan_.payload_bytes_max));
+    std::size_t size =
+        numbers_.between(payload_bytes_min, std::max(payload_bytes_min, plan_.payload_bytes_max));
     const std::size_t used = builder.size_bytes() + record_overhead_bytes;
     const std::size_t left = bytes_max > used ? bytes_max - used : 0;
     if (left < payload_bytes_min && i > 0) break;
@@ -80,7 +84,8 @@ void BatchMaker::spoil(std::vector<std::byte>& bytes) {
       bytes[layout::crc_at] ^= std::byte{0x10};
       return;
     case 2:  // cut, so that the length reaches beyond the end
-      bytes.resize(bytes.size() - std::min<std::size_t>(bytes.size() - 20, 1 + numbers_.below(bytes.size() / 2)));
+      bytes.resize(bytes.size() -
+                   std::min<std::size_t>(bytes.size() - 20, 1 + numbers_.below(bytes.size() / 2)));
       return;
     default: {  // a count that is not that of the records, under a good CRC
       const auto count = load_be<std::int32_t>(bytes.data() + layout::record_count_at);

@@ -26,16 +26,19 @@ struct BatchTarget {
 class BatchMaker {
  public:
   /// @param batch_bytes_max  the size of a valid batch stays below it
-  BatchMaker(const ProducerPlan& plan, std::size_t batch_bytes_max, runtime::simulated::Prng numbers)
+  BatchMaker(const ProducerPlan& plan, std::size_t batch_bytes_max,
+             runtime::simulated::Prng numbers)
       : plan_(plan), batch_bytes_max_(batch_bytes_max), numbers_(numbers) {}
 
-  /// Records with numbers that were not used before. @param now_ms  wall clock; time stamps lie about it
+  /// Records with numbers that were not used before. @param now_ms  wall clock; time stamps lie
+  /// about it
   MadeBatch make(const BatchTarget& target, std::int64_t now_ms);
   /// One that a broker has to refuse: damaged, cut, with a wrong count, or larger than a segment.
   MadeBatch make_invalid(const BatchTarget& target, std::int64_t now_ms);
 
  private:
-  MadeBatch build(const BatchTarget& target, std::int64_t now_ms, std::int32_t count, std::size_t bytes_max);
+  MadeBatch build(const BatchTarget& target, std::int64_t now_ms, std::int32_t count,
+                  std::size_t bytes_max);
   void spoil(std::vector<std::byte>& bytes);
 
   const ProducerPlan plan_;

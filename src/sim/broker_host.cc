@@ -37,15 +37,15 @@ std::vector<runtime::FileInfo> entries_of(runtime::FileSystem& files, const std:
   return entries ? std::move(*entries) : std::vector<runtime::FileInfo>();
 }
 
-runtime::Task<Result<std::unique_ptr<metadata::Store>>> connect_store(metadata::SimulatedStoreServer& server,
-                                                                      runtime::Shard& shard) {
+runtime::Task<Result<std::unique_ptr<metadata::Store>>> connect_store(
+    metadata::SimulatedStoreServer& server, runtime::Shard& shard) {
   co_return server.connect(shard);
 }
 
 }  // namespace
 
-BrokerHost::BrokerHost(runtime::simulated::World& world, const Settings& settings, Violations& violations,
-                       UniqueFunction<void()> on_end)
+BrokerHost::BrokerHost(runtime::simulated::World& world, const Settings& settings,
+                       Violations& violations, UniqueFunction<void()> on_end)
     : world_(world),
       settings_(settings),
       violations_(violations),
@@ -66,28 +66,35 @@ broker::ServerOptions BrokerHost::make_options() {
   options.config = std::move(*loaded.config);
   for (std::uint32_t i = 0; i < shard_count; ++i) options.shards.push_back(&node_.shard(i));
   metadata::SimulatedStoreServer* store = &store_;
-  options.open_store = [store](runtime::Shard& shard, std::string) { return connect_store(*store, shard); };
+  options.open_store = [store](runtime::Shard& shard, std::string) {
+    return connect_store(*store, shard);
+  };
   return options;
 }
 
-runtime::Task<void> BrokerHost::run_start(broker::Server* server, std::shared_ptr<Progress> progress) {
+runtime::Task<void> BrokerHost::run_start(broker::Server* server,
+                                          std::shared_ptr<Progress> progress) {
   auto started = co_await server->start();
   progress->is_good = started.has_value();
   if (!started) progress->detail = started.error().detail;
   progress->is_done = true;
 }
 
-runtime::Task<void> BrokerHost::run_stop(broker::Server* server, std::shared_ptr<Progress> progress) {
+runtime::Task<void> BrokerHost::run_stop(broker::Server* server,
+                                         std::shared_ptr<Progress> progress) {
   progress->is_good = co_await server->stop();
   progress->detail = "something could not be written";
   progress->is_done = true;
 }
 
 HostOutcome BrokerHost::await(const Progress& progress, runtime::Duration limit, const char* what) {
-  const bool ended = world_.run_while_not([&] { return progress.is_done || has_crashed_; }, world_.now() + limit);
+  const bool ended =
+      world_.run_while_not([&] { return progress.is_done || has_crashed_; }, world_.now() + limit);
   if (has_crashed_) return HostOutcome::crashed;
   if (!ended) {
-    violations_.add(what, fmt::format("has not ended after {} s", std::chrono::duration_cast<std::chrono::seconds>(limit).count()));
+    violations_.add(what,
+                    fmt::format("has not ended after {} s",
+                                std::chrono::duration_cast<std::chrono::seconds>(limit).count()));
     return HostOutcome::failed;
   }
   if (progress.is_good) return HostOutcome::done;
@@ -103,7 +110,9 @@ HostOutcome BrokerHost::start() {
   server_ = std::make_unique<broker::Server>(make_options());
   auto progress = std::make_shared<Progress>();
   runtime::Shard& shard = node_.shard(0);
-  shard.post([&shard, server = server_.get(), progress] { shard.message_tasks().spawn(run_start(server, progress)); });
+  shard.post([&shard, server = server_.get(), progress] {
+    shard.message_tasks().spawn(run_start(server, progress));
+  });
   is_starting_ = true;
   const HostOutcome outcome = await(*progress, start_max, "START");
   is_starting_ = false;
@@ -116,7 +125,9 @@ HostOutcome BrokerHost::stop() {
   on_end_();
   auto progress = std::make_shared<Progress>();
   runtime::Shard& shard = node_.shard(0);
-  shard.post([&shard, server = server_.get(), progress] { shard.message_tasks().spawn(run_stop(server, progress)); });
+  shard.post([&shard, server = server_.get(), progress] {
+    shard.message_tasks().spawn(run_stop(server, progress));
+  });
   const HostOutcome outcome = await(*progress, stop_max, "STOP");
   if (outcome == HostOutcome::crashed) return outcome;
   ++counts_.clean_stops;
@@ -207,7 +218,8 @@ std::uint64_t BrokerHost::digest() {
   std::uint64_t digest = 0;
   for (const auto& [path, size] : log_sizes()) {
     if (!is_lasting(path)) continue;
-    for (const char c : path) digest = runtime::simulated::mix(digest ^ static_cast<unsigned char>(c));
+    for (const char c : path)
+      digest = runtime::simulated::mix(digest ^ static_cast<unsigned char>(c));
     for (const std::byte byte : read_file(node_.outside_files(), path)) {
       digest = (digest ^ static_cast<std::uint64_t>(byte)) * 0x100000001b3U;
     }
@@ -218,7 +230,8 @@ std::uint64_t BrokerHost::digest() {
 std::map<std::string, std::int64_t> BrokerHost::recovery_points() {
   std::map<std::string, std::int64_t> points;
   for (const std::string& log_dir : settings_.log_dirs) {
-    const auto content = read_file(node_.outside_files(), log_dir + std::string(recovery_points_name));
+    const auto content =
+        read_file(node_.outside_files(), log_dir + std::string(recovery_points_name));
     std::istringstream lines{std::string(as_text(content))};
     std::string line;
     for (int i = 0; std::getline(lines, line); ++i) {

@@ -28,7 +28,8 @@ enum class HostOutcome : std::uint8_t {
 struct DiskCounts {
   std::uint64_t rolled = 0;      ///< ends of a life at which a partition had more than one segment
   std::uint64_t torn_tails = 0;  ///< starts that made a log shorter
-  std::uint64_t bytes_lost = 0;  ///< un-synced sectors that power losses took or tore, and ends cut off
+  std::uint64_t bytes_lost =
+      0;  ///< un-synced sectors that power losses took or tore, and ends cut off
   std::uint64_t kills = 0;
   std::uint64_t power_losses = 0;
   std::uint64_t crashes_in_start = 0;
@@ -46,7 +47,8 @@ class BrokerHost {
   BrokerHost& operator=(const BrokerHost&) = delete;
   ~BrokerHost();
 
-  /// Boots the machine and starts the broker. Not while it is up. [START: it fails, or takes too long]
+  /// Boots the machine and starts the broker. Not while it is up. [START: it fails, or takes too
+  /// long]
   HostOutcome start();
   /// Stops it in order and ends its life. [STOP] A crash that was armed may come before.
   HostOutcome stop();

@@ -9,9 +9,9 @@ constexpr std::size_t size_bytes = 4;
 
 }  // namespace
 
-runtime::Task<Result<ClientConnection::Pointer>> ClientConnection::open(runtime::Shard& shard, runtime::TaskGroup& tasks,
-                                                                        runtime::SocketAddress address,
-                                                                        runtime::Instant deadline) {
+runtime::Task<Result<ClientConnection::Pointer>> ClientConnection::open(
+    runtime::Shard& shard, runtime::TaskGroup& tasks, runtime::SocketAddress address,
+    runtime::Instant deadline) {
   auto stream = co_await shard.network().connect(std::move(address), deadline);
   if (!stream) co_return fail(std::move(stream.error()));
   // From the shard's own stream of numbers, so that a seed repeats it.
@@ -70,7 +70,8 @@ runtime::Task<void> ClientConnection::read_frames(Pointer self) {
       self->close();
       break;
     }
-    self->inbox_.insert(self->inbox_.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(*got));
+    self->inbox_.insert(self->inbox_.end(), piece.begin(),
+                        piece.begin() + static_cast<std::ptrdiff_t>(*got));
     while (!self->closed_ && self->take_frame()) {
     }
   }
@@ -94,7 +95,8 @@ bool ClientConnection::take_frame() {
     return false;
   }
   under_way_.pop_front();
-  call->frame.assign(inbox_.begin() + size_bytes, inbox_.begin() + static_cast<std::ptrdiff_t>(whole));
+  call->frame.assign(inbox_.begin() + size_bytes,
+                     inbox_.begin() + static_cast<std::ptrdiff_t>(whole));
   call->has_answer = true;
   call->ended.set();
   inbox_.erase(inbox_.begin(), inbox_.begin() + static_cast<std::ptrdiff_t>(whole));

@@ -28,20 +28,24 @@ struct ClientCall {
 using ClientCallPointer = std::shared_ptr<ClientCall>;
 
 /// Thread: one shard. Its loops run in a task group of the owner's and end after close().
-/// Errors: network_exception when the connection ended, request_timed_out when no answer came in time.
+/// Errors: network_exception when the connection ended, request_timed_out when no answer came in
+/// time.
 class ClientConnection {
  public:
   using Pointer = std::shared_ptr<ClientConnection>;
   /// @param tasks  where the loops run; outlives the connection
   static runtime::Task<Result<Pointer>> open(runtime::Shard& shard, runtime::TaskGroup& tasks,
-                                             runtime::SocketAddress address, runtime::Instant deadline);
-  ClientConnection(runtime::Shard& shard, std::unique_ptr<runtime::Stream> stream, std::uint64_t number)
+                                             runtime::SocketAddress address,
+                                             runtime::Instant deadline);
+  ClientConnection(runtime::Shard& shard, std::unique_ptr<runtime::Stream> stream,
+                   std::uint64_t number)
       : shard_(shard), stream_(std::move(stream)), number_(number) {}
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;
 
   /// Queues a whole frame at once; it is written as the stream takes it. Frames keep their order.
-  ClientCallPointer send(std::vector<std::byte> frame, std::int32_t correlation_id, bool expects_answer);
+  ClientCallPointer send(std::vector<std::byte> frame, std::int32_t correlation_id,
+                         bool expects_answer);
   [[nodiscard]] std::int32_t next_correlation_id() { return next_correlation_id_++; }
   [[nodiscard]] bool is_open() const { return !closed_; }
   /// True once the other end, not close(), has ended it in order.
@@ -94,9 +98,12 @@ Result<std::vector<std::byte>> make_frame(const Request& request, protocol::ApiV
   header.request_api_version = version;
   header.correlation_id = correlation_id;
   header.client_id = "model";
-  if (auto written = protocol::encode_request_header(writer, header); !written) return fail(std::move(written.error()));
-  if (auto written = request.encode(writer, version); !written) return fail(std::move(written.error()));
-  if (auto ended = protocol::end_frame(writer, start); !ended) return fail(std::move(ended.error()));
+  if (auto written = protocol::encode_request_header(writer, header); !written)
+    return fail(std::move(written.error()));
+  if (auto written = request.encode(writer, version); !written)
+    return fail(std::move(written.error()));
+  if (auto ended = protocol::end_frame(writer, start); !ended)
+    return fail(std::move(ended.error()));
   return writer.take();
 }
 
@@ -117,8 +124,10 @@ Result<ClientReply<Api>> decode_reply(std::vector<std::byte> frame, protocol::Ap
 
 /// Waits for the answer of a call. On request_timed_out the connection is closed.
 template <class Api>
-runtime::Task<Result<ClientReply<Api>>> await_reply(ClientConnection::Pointer connection, ClientCallPointer call,
-                                                    protocol::ApiVersion version, runtime::Instant deadline) {
+runtime::Task<Result<ClientReply<Api>>> await_reply(ClientConnection::Pointer connection,
+                                                    ClientCallPointer call,
+                                                    protocol::ApiVersion version,
+                                                    runtime::Instant deadline) {
   const bool ended = co_await call->ended.wait_until(deadline);
   if (!ended) {
     connection->close();

@@ -17,14 +17,16 @@ constexpr protocol::ApiVersion ids_from_version = 13;
 
 Request make_request(const FetchOrder& order) {
   Request request;
-  request.max_wait_ms = static_cast<std::int32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(order.wait_max).count());
+  request.max_wait_ms = static_cast<std::int32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(order.wait_max).count());
   request.min_bytes = order.bytes_min;
   request.max_bytes = order.bytes_max;
   request.session_epoch = order.version >= 7 ? -1 : request.session_epoch;
   for (const FetchPosition& position : order.positions) {
-    const bool is_same = !request.topics.empty() && (order.version >= ids_from_version
-                                                         ? request.topics.back().topic_id == position.where.topic
-                                                         : request.topics.back().topic == position.topic);
+    const bool is_same =
+        !request.topics.empty() &&
+        (order.version >= ids_from_version ? request.topics.back().topic_id == position.where.topic
+                                           : request.topics.back().topic == position.topic);
     if (!is_same) {
       Request::FetchTopic topic;
       if (order.version >= ids_from_version) {
@@ -57,7 +59,8 @@ Result<Batch> parse_batch(const model::RecordBatchView& view) {
     if (!record) return fail(record.error());
     if (!*record) break;
     const model::RecordView& found = **record;
-    batch.records.push_back({batch.base + found.offset_delta(), model::record_timestamp(view, found), found.key(), found.value()});
+    batch.records.push_back({batch.base + found.offset_delta(),
+                             model::record_timestamp(view, found), found.key(), found.value()});
   }
   return batch;
 }
@@ -80,8 +83,10 @@ Result<std::vector<Batch>> parse_batches(const std::optional<protocol::Records>&
 // One fetch, between its request and the end of its answer.
 class Exchange {
  public:
-  Exchange(Fleet& fleet, const FetchOrder& order) : fleet_(fleet), order_(order), sent_(fleet.now()) {
-    for (const FetchPosition& position : order.positions) marks_.push_back(fleet.history().partition(position.where).mark());
+  Exchange(Fleet& fleet, const FetchOrder& order)
+      : fleet_(fleet), order_(order), sent_(fleet.now()) {
+    for (const FetchPosition& position : order.positions)
+      marks_.push_back(fleet.history().partition(position.where).mark());
   }
 
   [[nodiscard]] FetchTicket start_watch() {
@@ -100,7 +105,8 @@ class Exchange {
 
   void take(const protocol::FetchResponse& response, FetchOutcome& outcome) {
     outcome.is_good = response.error_code == ErrorCode::none;
-    if (!outcome.is_good) complain("E1", fmt::format("the fetch was answered {}", error_name(response.error_code)));
+    if (!outcome.is_good)
+      complain("E1", fmt::format("the fetch was answered {}", error_name(response.error_code)));
     for (std::size_t i = 0; i < order_.positions.size(); ++i) {
       const Row* row = find(response, order_.positions[i]);
       if (row == nullptr) {
@@ -113,15 +119,18 @@ class Exchange {
   }
 
  private:
-  [[nodiscard]] std::string name(std::size_t i) const { return fleet_.history().partition(order_.positions[i].where).name(); }
+  [[nodiscard]] std::string name(std::size_t i) const {
+    return fleet_.history().partition(order_.positions[i].where).name();
+  }
   void complain(std::string_view invariant, std::string text) {
     if (fleet_.is_serving) fleet_.violations().add(invariant, std::move(text));
   }
 
   const Row* find(const protocol::FetchResponse& response, const FetchPosition& position) const {
     for (const auto& topic : response.responses) {
-      const bool is_topic = order_.version >= ids_from_version ? topic.topic_id == position.where.topic
-                                                                : topic.topic == position.topic;
+      const bool is_topic = order_.version >= ids_from_version
+                                ? topic.topic_id == position.where.topic
+                                : topic.topic == position.topic;
       if (!is_topic) continue;
       for (const Row& row : topic.partitions) {
         if (row.partition_index == position.where.partition) return &row;
@@ -134,17 +143,20 @@ class Exchange {
     const FetchPosition& position = order_.positions[i];
     if (row.error_code != ErrorCode::none) {
       failed_ = true;
-      complain("E1", fmt::format("{}: fetching from {} was answered {}", name(i), position.from.value(), error_name(row.error_code)));
+      complain("E1", fmt::format("{}: fetching from {} was answered {}", name(i),
+                                 position.from.value(), error_name(row.error_code)));
       return;
     }
     auto batches = parse_batches(row.records);
     if (!batches) {
       failed_ = true;
-      fleet_.violations().add("D3", fmt::format("{}: from {}: {}", name(i), position.from.value(), batches.error().detail));
+      fleet_.violations().add("D3", fmt::format("{}: from {}: {}", name(i), position.from.value(),
+                                                batches.error().detail));
       return;
     }
-    const FetchedPartition answer{model::Offset(row.high_watermark), model::Offset(row.log_start_offset < 0 ? 0 : row.log_start_offset),
-                                  std::move(*batches)};
+    const FetchedPartition answer{
+        model::Offset(row.high_watermark),
+        model::Offset(row.log_start_offset < 0 ? 0 : row.log_start_offset), std::move(*batches)};
     fleet_.history().read(position.where, marks_[i], position.from, answer);
     outcome.high_watermarks[position.where] = answer.high_watermark;
     is_something_there_ = is_something_there_ || position.from < answer.high_watermark;
@@ -153,7 +165,8 @@ class Exchange {
     note_wake(answer.batches.front());
     if (i > 0) return;
     for (const Batch& batch : answer.batches) {
-      for (const ReadRecord& record : batch.records) outcome.timestamps.emplace_back(record.offset, record.timestamp);
+      for (const ReadRecord& record : batch.records)
+        outcome.timestamps.emplace_back(record.offset, record.timestamp);
     }
   }
 
@@ -170,8 +183,10 @@ class Exchange {
   void judge_emptiness(const FetchOutcome& outcome) {
     if (!outcome.is_good || failed_ || !outcome.next.empty()) return;
     ++fleet_.counts().empty;
-    if (is_something_there_ && order_.bytes_min <= 1) complain("O4", "a fetch was answered with nothing although records are there");
-    if (fleet_.now() < sent_ + order_.wait_max) complain("W2", "a fetch was answered with nothing before its wait was over");
+    if (is_something_there_ && order_.bytes_min <= 1)
+      complain("O4", "a fetch was answered with nothing although records are there");
+    if (fleet_.now() < sent_ + order_.wait_max)
+      complain("W2", "a fetch was answered with nothing before its wait was over");
   }
 
   Fleet& fleet_;
@@ -195,7 +210,8 @@ runtime::Task<FetchOutcome> fetch(Fleet& fleet, FetchOrder order) {
   const FetchTicket ticket = exchange.start_watch();
   ClientCallPointer sent = order.connection->send(std::move(*frame), id, true);
   const runtime::Duration wait = fleet.settings().slack + order.wait_max;
-  auto reply = co_await fleet.answer<protocol::Fetch>(order.connection, std::move(sent), order.version, wait);
+  auto reply = co_await fleet.answer<protocol::Fetch>(order.connection, std::move(sent),
+                                                      order.version, wait);
   FetchOutcome outcome;
   if (!reply) {
     fleet.history().fetches().forget(ticket);

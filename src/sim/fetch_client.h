@@ -29,10 +29,11 @@ struct FetchOrder {
 
 /// What came of it, for the reader to go on.
 struct FetchOutcome {
-  bool is_good = false;                    ///< false: no answer, or one that is of no use
+  bool is_good = false;                        ///< false: no answer, or one that is of no use
   std::map<PartitionKey, model::Offset> next;  ///< behind what was read, where something was read
   std::map<PartitionKey, model::Offset> high_watermarks;
-  std::vector<std::pair<model::Offset, model::TimestampMs>> timestamps;  ///< of the records of the first partition
+  std::vector<std::pair<model::Offset, model::TimestampMs>>
+      timestamps;  ///< of the records of the first partition
 };
 
 inline constexpr protocol::ApiVersion fetch_version_lowest = 4;

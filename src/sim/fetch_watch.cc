@@ -35,14 +35,18 @@ void FetchWatch::answered(FetchTicket ticket, runtime::Instant now) {
   const FetchUnderWay fetch = std::move(found->second);
   fetches_.erase(found);
   if (fetch.due && fetch.bytes_min <= 1 && now > *fetch.due + slack_) {
-    violations_.add("W1", fmt::format("a fetch sent {:.1f} ms ago, with a wait of {:.1f} ms, was answered {:.1f} ms after a "
-                                      "record that it waited for was acknowledged; {:.1f} ms are the limit",
-                                      milliseconds(now - fetch.sent), milliseconds(fetch.wait_max),
-                                      milliseconds(now - *fetch.due), milliseconds(slack_)));
+    violations_.add(
+        "W1",
+        fmt::format(
+            "a fetch sent {:.1f} ms ago, with a wait of {:.1f} ms, was answered {:.1f} ms after a "
+            "record that it waited for was acknowledged; {:.1f} ms are the limit",
+            milliseconds(now - fetch.sent), milliseconds(fetch.wait_max),
+            milliseconds(now - *fetch.due), milliseconds(slack_)));
   }
   if (now > fetch.sent + fetch.wait_max + slack_) {
-    violations_.add("L4", fmt::format("a fetch with a wait of {:.1f} ms was answered after {:.1f} ms",
-                                      milliseconds(fetch.wait_max), milliseconds(now - fetch.sent)));
+    violations_.add("L4",
+                    fmt::format("a fetch with a wait of {:.1f} ms was answered after {:.1f} ms",
+                                milliseconds(fetch.wait_max), milliseconds(now - fetch.sent)));
   }
 }
 

@@ -35,7 +35,8 @@ using FetchTicket = std::uint64_t;
 class FetchWatch {
  public:
   /// @param slack  the longest time that network, disk and scheduling may take in this run
-  FetchWatch(runtime::Duration slack, Violations& violations) : slack_(slack), violations_(violations) {}
+  FetchWatch(runtime::Duration slack, Violations& violations)
+      : slack_(slack), violations_(violations) {}
 
   /// @param fetch  `due` is set if data was there when it was sent
   FetchTicket start(FetchUnderWay fetch);

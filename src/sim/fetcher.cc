@@ -9,7 +9,8 @@
 
 namespace gregor::sim {
 
-Fetcher::Fetcher(Fleet& fleet, const FetcherPlan& plan, std::uint32_t number, std::vector<FetchPosition> positions)
+Fetcher::Fetcher(Fleet& fleet, const FetcherPlan& plan, std::uint32_t number,
+                 std::vector<FetchPosition> positions)
     : fleet_(fleet),
       plan_(plan),
       positions_(std::move(positions)),
@@ -31,7 +32,8 @@ runtime::Task<void> Fetcher::run() {
 // The log may have lost its end since the last connection.
 void Fetcher::step_back() {
   for (FetchPosition& position : positions_) {
-    position.from = std::min(position.from, fleet_.history().partition(position.where).mark().high_watermark);
+    position.from =
+        std::min(position.from, fleet_.history().partition(position.where).mark().high_watermark);
   }
 }
 
@@ -60,17 +62,21 @@ FetchOrder Fetcher::make_order(ClientConnection::Pointer connection) {
   order.bytes_min = plan_.bytes_min;
   order.bytes_max = plan_.bytes_max;
   order.partition_bytes_max = plan_.partition_bytes_max;
-  order.wait_max = numbers_.chance(0.2) ? runtime::Duration(std::chrono::milliseconds(numbers_.below(50)))
-                                        : fleet_.settings().long_poll;
-  order.version = static_cast<protocol::ApiVersion>(numbers_.between(fetch_version_lowest, fetch_version_highest));
+  order.wait_max = numbers_.chance(0.2)
+                       ? runtime::Duration(std::chrono::milliseconds(numbers_.below(50)))
+                       : fleet_.settings().long_poll;
+  order.version = static_cast<protocol::ApiVersion>(
+      numbers_.between(fetch_version_lowest, fetch_version_highest));
   return order;
 }
 
 void Fetcher::go_on(const FetchOutcome& outcome) {
   for (FetchPosition& position : positions_) {
-    if (const auto next = outcome.next.find(position.where); next != outcome.next.end()) position.from = next->second;
+    if (const auto next = outcome.next.find(position.where); next != outcome.next.end())
+      position.from = next->second;
     if (numbers_.chance(plan_.rewind_probability) && position.from > model::Offset(0)) {
-      position.from = model::Offset(static_cast<std::int64_t>(numbers_.below(static_cast<std::uint64_t>(position.from.value()) + 1)));
+      position.from = model::Offset(static_cast<std::int64_t>(
+          numbers_.below(static_cast<std::uint64_t>(position.from.value()) + 1)));
     }
   }
 }

@@ -11,7 +11,8 @@ namespace gregor::sim {
 class Fetcher {
  public:
   /// @param number  unique in the run
-  Fetcher(Fleet& fleet, const FetcherPlan& plan, std::uint32_t number, std::vector<FetchPosition> positions);
+  Fetcher(Fleet& fleet, const FetcherPlan& plan, std::uint32_t number,
+          std::vector<FetchPosition> positions);
   runtime::Task<void> run();
 
  private:

@@ -12,7 +12,8 @@ constexpr runtime::Duration connect_max = std::chrono::seconds(1);
 
 }  // namespace
 
-Fleet::Fleet(runtime::simulated::World& world, runtime::Shard& shard, const Settings& settings, Violations& violations)
+Fleet::Fleet(runtime::simulated::World& world, runtime::Shard& shard, const Settings& settings,
+             Violations& violations)
     : world_(world),
       shard_(shard),
       settings_(settings),
@@ -43,17 +44,21 @@ runtime::Task<Result<ClientConnection::Pointer>> Fleet::connect() {
   co_return connection;
 }
 
-void Fleet::judge(std::string_view request, const ClientConnection& connection, const Error& error) {
+void Fleet::judge(std::string_view request, const ClientConnection& connection,
+                  const Error& error) {
   // Where the network resets nothing, the broker did.
   const bool broker_reset = connection.was_reset() && settings_.world.reset_probability <= 0;
   if (connection.is_out_of_order()) {
     violations_.add("PROTO", fmt::format("{}: an answer that was not due", request));
   } else if (error.code == ErrorCode::request_timed_out) {
-    if (is_serving) violations_.add("L4", fmt::format("{}: no answer, and the connection is open", request));
+    if (is_serving)
+      violations_.add("L4", fmt::format("{}: no answer, and the connection is open", request));
   } else if (error.code != ErrorCode::network_exception) {
-    violations_.add("PROTO", fmt::format("{}: the answer can't be decoded: {}", request, error.detail));
+    violations_.add("PROTO",
+                    fmt::format("{}: the answer can't be decoded: {}", request, error.detail));
   } else if (is_serving && (connection.was_ended_by_peer() || broker_reset)) {
-    violations_.add("CLOSE", fmt::format("{}: the broker closed the connection instead of answering", request));
+    violations_.add(
+        "CLOSE", fmt::format("{}: the broker closed the connection instead of answering", request));
   }
 }
 

@@ -28,7 +28,8 @@ struct ClientCounts {
 /// Thread: the clients' shard.
 class Fleet {
  public:
-  Fleet(runtime::simulated::World& world, runtime::Shard& shard, const Settings& settings, Violations& violations);
+  Fleet(runtime::simulated::World& world, runtime::Shard& shard, const Settings& settings,
+        Violations& violations);
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
 
@@ -40,7 +41,9 @@ class Fleet {
   [[nodiscard]] TopicHistory& topics() { return topics_; }
   [[nodiscard]] ClientCounts& counts() { return counts_; }
   [[nodiscard]] runtime::Instant now() const { return shard_.clock().now(); }
-  [[nodiscard]] runtime::simulated::Prng split(std::string_view name) const { return world_.split(name); }
+  [[nodiscard]] runtime::simulated::Prng split(std::string_view name) const {
+    return world_.split(name);
+  }
   void trace(std::string_view text) { world_.trace(text); }
 
   // The gate. Closed at the start.
@@ -60,7 +63,8 @@ class Fleet {
   /// Closes all connections.
   void cut_connections();
 
-  /// The broker serves: failures are judged. Set by the driver, cleared the moment it ends or begins to stop.
+  /// The broker serves: failures are judged. Set by the driver, cleared the moment it ends or
+  /// begins to stop.
   bool is_serving = false;
 
   /// Marks a client as under way between construction and destruction.
@@ -78,11 +82,13 @@ class Fleet {
   // Talking to the broker.
 
   runtime::Task<Result<ClientConnection::Pointer>> connect();
-  /// Sends a request and waits for its answer, at most `wait` longer than network and disk may take.
-  /// Notes broken promises: no answer in time, an answer that can't be decoded. [L4, PROTO]
+  /// Sends a request and waits for its answer, at most `wait` longer than network and disk may
+  /// take. Notes broken promises: no answer in time, an answer that can't be decoded. [L4, PROTO]
   template <class Api>
-  runtime::Task<Result<ClientReply<Api>>> call(ClientConnection::Pointer connection, typename Api::Request request,
-                                               protocol::ApiVersion version, runtime::Duration wait) {
+  runtime::Task<Result<ClientReply<Api>>> call(ClientConnection::Pointer connection,
+                                               typename Api::Request request,
+                                               protocol::ApiVersion version,
+                                               runtime::Duration wait) {
     ++counts_.requests;
     const std::int32_t id = connection->next_correlation_id();
     auto frame = make_frame(request, version, id);
@@ -91,8 +97,10 @@ class Fleet {
     co_return co_await answer<Api>(std::move(connection), std::move(sent), version, wait);
   }
   template <class Api>
-  runtime::Task<Result<ClientReply<Api>>> answer(ClientConnection::Pointer connection, ClientCallPointer sent,
-                                                 protocol::ApiVersion version, runtime::Duration wait) {
+  runtime::Task<Result<ClientReply<Api>>> answer(ClientConnection::Pointer connection,
+                                                 ClientCallPointer sent,
+                                                 protocol::ApiVersion version,
+                                                 runtime::Duration wait) {
     const std::uint64_t life = life_;
     const runtime::Instant deadline = now() + wait + answer_max;
     auto reply = co_await await_reply<Api>(connection, std::move(sent), version, deadline);

@@ -17,7 +17,8 @@ std::string show(ValueId value) {
   return fmt::format("record {}.{}", producer_of(value), counter_of(value));
 }
 
-bool same_bytes(const std::optional<ByteView>& read, const std::optional<std::vector<std::byte>>& sent) {
+bool same_bytes(const std::optional<ByteView>& read,
+                const std::optional<std::vector<std::byte>>& sent) {
   if (read.has_value() != sent.has_value()) return false;
   return !read || std::equal(read->begin(), read->end(), sent->begin(), sent->end());
 }
@@ -26,7 +27,8 @@ bool same_bytes(const std::optional<ByteView>& read, const std::optional<std::ve
 
 void History::add_topic(model::Uuid id, const std::string& name, std::int32_t partitions) {
   for (std::int32_t i = 0; i < partitions; ++i) {
-    partitions_.try_emplace(PartitionKey{id, i}, fmt::format("{}-{}", name, i), is_flushed_each_, violations_);
+    partitions_.try_emplace(PartitionKey{id, i}, fmt::format("{}-{}", name, i), is_flushed_each_,
+                            violations_);
   }
 }
 
@@ -49,35 +51,43 @@ BatchNumber History::send(SentBatch batch) {
 std::optional<BatchNumber> History::find(ValueId value) const {
   const auto producer = by_producer_.find(producer_of(value));
   const std::uint64_t counter = counter_of(value);
-  if (producer == by_producer_.end() || counter == 0 || counter > producer->second.size()) return std::nullopt;
+  if (producer == by_producer_.end() || counter == 0 || counter > producer->second.size())
+    return std::nullopt;
   return producer->second[counter - 1];
 }
 
-void History::acknowledge(BatchNumber number, Offset base, model::TimestampMs append_time, runtime::Instant now) {
+void History::acknowledge(BatchNumber number, Offset base, model::TimestampMs append_time,
+                          runtime::Instant now) {
   SentBatch& batch = batches_.at(number);
   PartitionHistory& where = partition(batch.where);
   const std::string& name = where.name();
-  if (!batch.is_valid) violations_.add("D4", fmt::format("{}: an invalid batch was taken at {}", name, base.value()));
+  if (!batch.is_valid)
+    violations_.add("D4", fmt::format("{}: an invalid batch was taken at {}", name, base.value()));
   if (base <= batch.must_exceed) {
-    violations_.add("O2", fmt::format("{}: acknowledged at {}, but {} was acknowledged before it was sent", name,
-                                      base.value(), batch.must_exceed.value()));
+    violations_.add(
+        "O2", fmt::format("{}: acknowledged at {}, but {} was acknowledged before it was sent",
+                          name, base.value(), batch.must_exceed.value()));
   }
   if (batch.base && *batch.base != base) {
-    violations_.add("D2", fmt::format("{}: {} was read at {} and acknowledged at {}", name, show(batch.first),
-                                      batch.base->value(), base.value()));
+    violations_.add("D2", fmt::format("{}: {} was read at {} and acknowledged at {}", name,
+                                      show(batch.first), batch.base->value(), base.value()));
   }
   if (batch.channel) {
-    const auto [last, is_first] = last_of_channel_.emplace(std::pair(*batch.channel, batch.where), base);
+    const auto [last, is_first] =
+        last_of_channel_.emplace(std::pair(*batch.channel, batch.where), base);
     if (!is_first && base <= last->second) {
-      violations_.add("O1", fmt::format("{}: acknowledged at {} behind one sent before it on the same connection at {}",
-                                        name, base.value(), last->second.value()));
+      violations_.add(
+          "O1", fmt::format(
+                    "{}: acknowledged at {} behind one sent before it on the same connection at {}",
+                    name, base.value(), last->second.value()));
     }
     last->second = std::max(last->second, base);
   }
   batch.state = BatchState::acked;
   batch.base = base;
   batch.append_time = append_time;
-  for (std::int32_t i = 0; i < batch.count; ++i) where.assign(base + i, ValueId(batch.first.value() + static_cast<std::uint64_t>(i)), "ack");
+  for (std::int32_t i = 0; i < batch.count; ++i)
+    where.assign(base + i, ValueId(batch.first.value() + static_cast<std::uint64_t>(i)), "ack");
   where.acknowledge(base + batch.count);
   fetches_.appended(batch.where, base + batch.count, now);
   acked_ += static_cast<std::uint64_t>(batch.count);
@@ -87,8 +97,9 @@ void History::refuse(BatchNumber number, ErrorCode error) {
   SentBatch& batch = batches_.at(number);
   batch.state = BatchState::refused;
   if (batch.base) {
-    violations_.add("D4", fmt::format("{}: {} was read, and refused with {}", partition(batch.where).name(),
-                                      show(batch.first), error_name(error)));
+    violations_.add(
+        "D4", fmt::format("{}: {} was read, and refused with {}", partition(batch.where).name(),
+                          show(batch.first), error_name(error)));
   }
 }
 
@@ -97,7 +108,8 @@ void History::lose_sight(BatchNumber number) {
   if (batch.state == BatchState::pending) batch.state = BatchState::unknown;
 }
 
-void History::read(const PartitionKey& where, const ReadMark& mark, Offset from, const FetchedPartition& answer) {
+void History::read(const PartitionKey& where, const ReadMark& mark, Offset from,
+                   const FetchedPartition& answer) {
   PartitionHistory& history = partition(where);
   history.see_positions(mark, answer.high_watermark, answer.log_start);
   read_batches(history, answer, from);
@@ -106,16 +118,17 @@ void History::read(const PartitionKey& where, const ReadMark& mark, Offset from,
   }
 }
 
-void History::read_batches(PartitionHistory& partition, const FetchedPartition& answer, Offset from) {
+void History::read_batches(PartitionHistory& partition, const FetchedPartition& answer,
+                           Offset from) {
   std::optional<Offset> next;
   for (const auto& batch : answer.batches) {
     if (!next && (batch.base > from || batch.next <= from)) {
-      violations_.add("O4", fmt::format("{}: asked from {}, got [{}, {})", partition.name(), from.value(),
-                                        batch.base.value(), batch.next.value()));
+      violations_.add("O4", fmt::format("{}: asked from {}, got [{}, {})", partition.name(),
+                                        from.value(), batch.base.value(), batch.next.value()));
     }
     if (next && batch.base != *next) {
-      violations_.add("O6", fmt::format("{}: a batch ends at {}, the next one starts at {}", partition.name(),
-                                        next->value(), batch.base.value()));
+      violations_.add("O6", fmt::format("{}: a batch ends at {}, the next one starts at {}",
+                                        partition.name(), next->value(), batch.base.value()));
     }
     next = batch.next;
     if (batch.next > answer.high_watermark) {
@@ -125,41 +138,47 @@ void History::read_batches(PartitionHistory& partition, const FetchedPartition& 
     Offset offset = batch.base;
     for (const ReadRecord& record : batch.records) {
       if (record.offset != offset) {
-        violations_.add("O6", fmt::format("{}: offset {} where {} was due", partition.name(), record.offset.value(),
-                                          offset.value()));
+        violations_.add("O6", fmt::format("{}: offset {} where {} was due", partition.name(),
+                                          record.offset.value(), offset.value()));
       }
       offset = record.offset + 1;
     }
     if (offset != batch.next) {
-      violations_.add("O6", fmt::format("{}: the batch at {} has records up to {} and ends at {}", partition.name(),
-                                        batch.base.value(), offset.value(), batch.next.value()));
+      violations_.add("O6", fmt::format("{}: the batch at {} has records up to {} and ends at {}",
+                                        partition.name(), batch.base.value(), offset.value(),
+                                        batch.next.value()));
     }
   }
 }
 
-void History::read_record(PartitionHistory& partition, const PartitionKey& where, const ReadRecord& record) {
+void History::read_record(PartitionHistory& partition, const PartitionKey& where,
+                          const ReadRecord& record) {
   ++read_;
   const std::string& name = partition.name();
   const auto value = record.value ? read_payload(*record.value) : std::nullopt;
   const auto number = value ? find(*value) : std::nullopt;
   if (!number) {
-    violations_.add("D3", fmt::format("{}: at {} is a record that nobody sent", name, record.offset.value()));
+    violations_.add(
+        "D3", fmt::format("{}: at {} is a record that nobody sent", name, record.offset.value()));
     return;
   }
   SentBatch& batch = batches_[*number];
   if (batch.where != where) {
-    violations_.add("D3", fmt::format("{}: at {} is {}, sent to {}", name, record.offset.value(), show(*value),
-                                      this->partition(batch.where).name()));
+    violations_.add("D3", fmt::format("{}: at {} is {}, sent to {}", name, record.offset.value(),
+                                      show(*value), this->partition(batch.where).name()));
     return;
   }
   if (!same_bytes(record.key, make_key(*value))) {
-    violations_.add("D3", fmt::format("{}: at {} {} has another key", name, record.offset.value(), show(*value)));
+    violations_.add("D3", fmt::format("{}: at {} {} has another key", name, record.offset.value(),
+                                      show(*value)));
   }
   if (batch.state == BatchState::refused || !batch.is_valid) {
-    violations_.add("D4", fmt::format("{}: at {} is {}, which was refused", name, record.offset.value(), show(*value)));
+    violations_.add("D4", fmt::format("{}: at {} is {}, which was refused", name,
+                                      record.offset.value(), show(*value)));
   }
   if (batch.state == BatchState::lost) {
-    violations_.add("D1", fmt::format("{}: at {} is {}, which was gone before", name, record.offset.value(), show(*value)));
+    violations_.add("D1", fmt::format("{}: at {} is {}, which was gone before", name,
+                                      record.offset.value(), show(*value)));
   }
   const auto index = static_cast<std::int64_t>(value->value() - batch.first.value());
   place(batch, index, record, name);
@@ -168,25 +187,29 @@ void History::read_record(PartitionHistory& partition, const PartitionKey& where
 }
 
 // A batch lies at one place, whole.
-void History::place(SentBatch& batch, std::int64_t index, const ReadRecord& record, const std::string& name) {
+void History::place(SentBatch& batch, std::int64_t index, const ReadRecord& record,
+                    const std::string& name) {
   const Offset base = record.offset - index;
   if (!batch.base) batch.base = base;
   if (*batch.base == base) return;
   const bool is_acked = batch.state == BatchState::acked;
-  violations_.add(is_acked ? "D2" : "I1",
-                  fmt::format("{}: the batch of {} is at {}, {} at {}", name, show(batch.first), base.value(),
-                              is_acked ? "acknowledged" : "and also", batch.base->value()));
+  violations_.add(
+      is_acked ? "D2" : "I1",
+      fmt::format("{}: the batch of {} is at {}, {} at {}", name, show(batch.first), base.value(),
+                  is_acked ? "acknowledged" : "and also", batch.base->value()));
 }
 
-void History::check_timestamp(SentBatch& batch, std::int64_t index, const ReadRecord& record, const std::string& name) {
+void History::check_timestamp(SentBatch& batch, std::int64_t index, const ReadRecord& record,
+                              const std::string& name) {
   model::TimestampMs wanted = batch.timestamp + index;
   if (batch.has_append_time) {
     if (batch.append_time < model::TimestampMs(0)) batch.append_time = record.timestamp;
     wanted = batch.append_time;
   }
   if (record.timestamp == wanted) return;
-  violations_.add("TS", fmt::format("{}: the record at {} has time stamp {}, not {}", name, record.offset.value(),
-                                    record.timestamp.value(), wanted.value()));
+  violations_.add("TS",
+                  fmt::format("{}: the record at {} has time stamp {}, not {}", name,
+                              record.offset.value(), record.timestamp.value(), wanted.value()));
 }
 
 void History::end_life(Ending ending) {
@@ -197,8 +220,9 @@ void History::restart(const PartitionKey& where, Offset end) {
   for (const ValueId value : partition(where).restart(end)) {
     SentBatch& batch = batches_[*find(value)];
     if (batch.base && *batch.base < end) {
-      violations_.add("PREFIX", fmt::format("{}: the log ends at {} within the batch at {}", partition(where).name(),
-                                            end.value(), batch.base->value()));
+      violations_.add("PREFIX",
+                      fmt::format("{}: the log ends at {} within the batch at {}",
+                                  partition(where).name(), end.value(), batch.base->value()));
     }
     if (batch.state == BatchState::acked) ++lost_;
     batch.state = BatchState::lost;

@@ -36,9 +36,9 @@ struct SentBatch {
   PartitionKey where;
   ValueId first;
   std::int32_t count = 0;
-  model::TimestampMs timestamp;           ///< of the first record
-  bool is_valid = true;                   ///< false: it has to be refused
-  bool has_append_time = false;           ///< the topic's records get the time of the append
+  model::TimestampMs timestamp;            ///< of the first record
+  bool is_valid = true;                    ///< false: it has to be refused
+  bool has_append_time = false;            ///< the topic's records get the time of the append
   std::optional<std::uint64_t> channel{};  ///< connection; batches of one channel keep their order
   runtime::Instant sent;
   BatchState state = BatchState::pending;
@@ -83,7 +83,8 @@ class History {
 
   BatchNumber send(SentBatch batch);
   /// [D2, D6, O1, O2, D4: an invalid batch was taken]
-  void acknowledge(BatchNumber number, model::Offset base, model::TimestampMs append_time, runtime::Instant now);
+  void acknowledge(BatchNumber number, model::Offset base, model::TimestampMs append_time,
+                   runtime::Instant now);
   void refuse(BatchNumber number, ErrorCode error);
   void lose_sight(BatchNumber number);
   [[nodiscard]] const SentBatch& batch(BatchNumber number) const { return batches_.at(number); }
@@ -93,7 +94,8 @@ class History {
   // Readers.
 
   /// One answer. [O4, O6, V1, V2, V3, V4, and of each record D2, D3, D4, D5, I1, TS]
-  void read(const PartitionKey& where, const ReadMark& mark, model::Offset from, const FetchedPartition& answer);
+  void read(const PartitionKey& where, const ReadMark& mark, model::Offset from,
+            const FetchedPartition& answer);
   [[nodiscard]] FetchWatch& fetches() { return fetches_; }
 
   // The broker's life.
@@ -108,10 +110,14 @@ class History {
   [[nodiscard]] std::uint64_t read_count() const { return read_; }
 
  private:
-  void read_batches(PartitionHistory& partition, const FetchedPartition& answer, model::Offset from);
-  void read_record(PartitionHistory& partition, const PartitionKey& where, const ReadRecord& record);
-  void place(SentBatch& batch, std::int64_t index, const ReadRecord& record, const std::string& name);
-  void check_timestamp(SentBatch& batch, std::int64_t index, const ReadRecord& record, const std::string& name);
+  void read_batches(PartitionHistory& partition, const FetchedPartition& answer,
+                    model::Offset from);
+  void read_record(PartitionHistory& partition, const PartitionKey& where,
+                   const ReadRecord& record);
+  void place(SentBatch& batch, std::int64_t index, const ReadRecord& record,
+             const std::string& name);
+  void check_timestamp(SentBatch& batch, std::int64_t index, const ReadRecord& record,
+                       const std::string& name);
 
   const bool is_flushed_each_;
   Violations& violations_;

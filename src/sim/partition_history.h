@@ -46,7 +46,9 @@ class PartitionHistory {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] ReadMark mark() const { return {high_watermark_, acked_end_, log_start_}; }
   /// Behind the last offset of which anything is known.
-  [[nodiscard]] model::Offset known_end() const { return model::Offset(static_cast<std::int64_t>(values_.size())); }
+  [[nodiscard]] model::Offset known_end() const {
+    return model::Offset(static_cast<std::int64_t>(values_.size()));
+  }
   /// 0 if nothing is known.
   [[nodiscard]] ValueId value_at(model::Offset offset) const;
 
@@ -80,8 +82,8 @@ class PartitionHistory {
   model::Offset high_watermark_{0};
   model::Offset acked_end_{0};
   model::Offset log_start_{0};
-  model::Offset durable_end_{0};              // must survive a power loss
-  std::optional<Ending> ending_;              // since the log was last seen
+  model::Offset durable_end_{0};                // must survive a power loss
+  std::optional<Ending> ending_;                // since the log was last seen
   std::optional<model::Offset> end_restarted_;  // of a restart after which nothing was appended
   Ending end_restarted_by_ = Ending::clean;
 };

@@ -45,8 +45,9 @@ Request make_request(const ProduceOrder& order) {
   request.timeout_ms = 10'000;
   for (std::size_t i = 0; i < order.batches.size(); ++i) {
     const ProducerTarget& target = order.targets[i];
-    auto place = std::find_if(request.topic_data.begin(), request.topic_data.end(),
-                              [&](const auto& topic) { return topic.topic_id == target.batch.where.topic; });
+    auto place =
+        std::find_if(request.topic_data.begin(), request.topic_data.end(),
+                     [&](const auto& topic) { return topic.topic_id == target.batch.where.topic; });
     if (place == request.topic_data.end()) {
       Request::TopicProduceData topic;
       topic.name = target.topic;
@@ -74,7 +75,8 @@ void take_row(Fleet& fleet, BatchNumber number, const Row& row) {
   const bool is_valid = history.batch(number).is_valid;
   if (row.error_code == ErrorCode::none) {
     fleet.trace(fmt::format("batch {} at {}", number, row.base_offset));
-    history.acknowledge(number, model::Offset(row.base_offset), model::TimestampMs(row.log_append_time_ms), fleet.now());
+    history.acknowledge(number, model::Offset(row.base_offset),
+                        model::TimestampMs(row.log_append_time_ms), fleet.now());
     return;
   }
   if (is_valid && fleet.is_serving) {
@@ -95,8 +97,9 @@ void take_answer(Fleet& fleet, const ProduceOrder& order, const std::vector<Batc
     for (const Row& row : topic.partition_responses) {
       for (std::size_t i = 0; i < numbers.size(); ++i) {
         const ProducerTarget& target = order.targets[i];
-        const bool is_topic = order.version >= ids_from_version ? topic.topic_id == target.batch.where.topic
-                                                                 : topic.name == target.topic;
+        const bool is_topic = order.version >= ids_from_version
+                                  ? topic.topic_id == target.batch.where.topic
+                                  : topic.name == target.topic;
         if (!is_topic || row.index != target.batch.where.partition || answered[i]) continue;
         answered[i] = true;
         take_row(fleet, numbers[i], row);
@@ -127,7 +130,8 @@ runtime::Task<bool> produce(Fleet& fleet, ProduceOrder order) {
   ++fleet.counts().requests;
   ClientCallPointer sent = order.connection->send(std::move(*frame), id, order.acks != 0);
   if (order.acks == 0) co_return order.connection->is_open();
-  auto reply = co_await fleet.answer<protocol::Produce>(order.connection, std::move(sent), order.version, fleet.settings().slack);
+  auto reply = co_await fleet.answer<protocol::Produce>(order.connection, std::move(sent),
+                                                        order.version, fleet.settings().slack);
   if (!reply) {
     for (const BatchNumber number : numbers) fleet.history().lose_sight(number);
     co_return false;
@@ -141,7 +145,8 @@ Producer::Producer(Fleet& fleet, const ProducerPlan& plan, std::vector<ProducerT
       plan_(plan),
       targets_(std::move(targets)),
       numbers_(fleet.split(fmt::format("producer.{}", plan.number))),
-      maker_(plan, fleet.settings().batch_bytes_max, fleet.split(fmt::format("batches.{}", plan.number))) {}
+      maker_(plan, fleet.settings().batch_bytes_max,
+             fleet.split(fmt::format("batches.{}", plan.number))) {}
 
 runtime::Task<void> Producer::run() {
   for (;;) {
@@ -161,7 +166,8 @@ runtime::Task<void> Producer::use(ClientConnection::Pointer connection) {
     if (under_way_ < plan_.requests_in_flight_max) requests.spawn(send_one(connection));
     // Now and then a client goes away in the middle.
     if (numbers_.chance(0.002)) connection->close();
-    const auto pause = static_cast<std::int64_t>(numbers_.below(static_cast<std::uint64_t>(plan_.pause_max.count())));
+    const auto pause = static_cast<std::int64_t>(
+        numbers_.below(static_cast<std::uint64_t>(plan_.pause_max.count())));
     const runtime::Instant next = fleet_.now() + runtime::Duration(pause);
     co_await runtime::sleep_until(fleet_.shard(), next);
   }
@@ -182,8 +188,8 @@ ProduceOrder Producer::make_order(ClientConnection::Pointer connection) {
   order.connection = std::move(connection);
   order.acks = plan_.acks;
   const bool is_zstd = plan_.codec == model::Codec::zstd;
-  order.version = static_cast<protocol::ApiVersion>(
-      numbers_.between(static_cast<std::uint64_t>(is_zstd ? zstd_from_version : version_lowest), version_highest));
+  order.version = static_cast<protocol::ApiVersion>(numbers_.between(
+      static_cast<std::uint64_t>(is_zstd ? zstd_from_version : version_lowest), version_highest));
   const std::size_t count = numbers_.between(1, std::min(plan_.partitions_max, targets_.size()));
   const std::size_t first = numbers_.below(targets_.size());
   const std::int64_t now_ms = fleet_.shard().clock().wall_ms();
@@ -191,7 +197,8 @@ ProduceOrder Producer::make_order(ClientConnection::Pointer connection) {
     const ProducerTarget& target = targets_[(first + i) % targets_.size()];
     const bool is_invalid = numbers_.chance(plan_.invalid_probability);
     order.targets.push_back(target);
-    order.batches.push_back(is_invalid ? maker_.make_invalid(target.batch, now_ms) : maker_.make(target.batch, now_ms));
+    order.batches.push_back(is_invalid ? maker_.make_invalid(target.batch, now_ms)
+                                       : maker_.make(target.batch, now_ms));
   }
   return order;
 }

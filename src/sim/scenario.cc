@@ -46,7 +46,8 @@ class Run {
         world_(settings.world),
         host_(world_, settings, report_.violations, [this] { fleet_->is_serving = false; }),
         numbers_(world_.split("scenario")) {
-    if (sink_.has_events) world_.set_trace_sink([this](std::string_view line) { sink_.write(line); });
+    if (sink_.has_events)
+      world_.set_trace_sink([this](std::string_view line) { sink_.write(line); });
     auto& node = world_.add_node("clients");
     node.boot(1);
     fleet_ = std::make_unique<Fleet>(world_, node.shard(0), settings, report_.violations);
@@ -147,7 +148,9 @@ class Run {
     fleet_->history().resume();
     fleet_->open_gate();
     const auto length = std::chrono::microseconds(numbers_.between(
-        50'000, static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(settings_.round_max).count())));
+        50'000,
+        static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::microseconds>(settings_.round_max).count())));
     std::optional<Ending> ending;
     if (numbers_.chance(0.2)) ending = stop(length);
     if (!ending) ending = crash(length);
@@ -156,7 +159,9 @@ class Run {
     if (is_well()) come_back();
   }
 
-  [[nodiscard]] CrashKind draw_kind() { return numbers_.chance(0.6) ? CrashKind::power : CrashKind::kill; }
+  [[nodiscard]] CrashKind draw_kind() {
+    return numbers_.chance(0.6) ? CrashKind::power : CrashKind::kill;
+  }
 
   // @return nothing if a crash is still to come
   std::optional<Ending> stop(runtime::Duration length) {
@@ -186,7 +191,8 @@ class Run {
     const bool at_operation = numbers_.chance(0.6);
     if (at_operation) {
       // In the middle of a life, at a change of a file.
-      const auto before = runtime::Duration(static_cast<std::int64_t>(numbers_.below(static_cast<std::uint64_t>(length.count()))));
+      const auto before = runtime::Duration(
+          static_cast<std::int64_t>(numbers_.below(static_cast<std::uint64_t>(length.count()))));
       world_.run_for(before);
       host_.arm_crash(numbers_.between(1, 60), kind);
     }
@@ -230,7 +236,8 @@ class Run {
     say("started");
     const auto checked = world_.run_task(fleet_->shard(), verifier_->run(), check_max);
     ++report_.checks;
-    if ((!checked || !*checked) && is_well()) report_.violations.add("CHECK", "the log could not be read back");
+    if ((!checked || !*checked) && is_well())
+      report_.violations.add("CHECK", "the log could not be read back");
     say("checked");
   }
 
@@ -238,13 +245,15 @@ class Run {
   void compare_digest() {
     const auto before = std::exchange(digest_, std::nullopt);
     if (!before || digest_may_change_) return;
-    if (*before != host_.digest()) report_.violations.add("S1", "a second recovery left another log than the first one");
+    if (*before != host_.digest())
+      report_.violations.add("S1", "a second recovery left another log than the first one");
   }
 
   // No client may still be told of the life before.
   bool make_quiet() {
     fleet_->cut_connections();
-    if (world_.run_while_not([this] { return fleet_->is_idle(); }, world_.now() + quiet_max)) return true;
+    if (world_.run_while_not([this] { return fleet_->is_idle(); }, world_.now() + quiet_max))
+      return true;
     report_.violations.add("SETUP", "clients do not come to rest");
     return false;
   }
@@ -313,6 +322,8 @@ class Run {
 
 }  // namespace
 
-RunReport run_scenario(const Settings& settings, TraceSink sink) { return Run(settings, std::move(sink)).run(); }
+RunReport run_scenario(const Settings& settings, TraceSink sink) {
+  return Run(settings, std::move(sink)).run();
+}
 
 }  // namespace gregor::sim

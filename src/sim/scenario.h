@@ -19,11 +19,11 @@ struct RunReport {
   Violations violations;
   DiskCounts disk;
   ClientCounts clients;
-  std::uint64_t acked = 0;      ///< records
+  std::uint64_t acked = 0;  ///< records
   std::uint64_t read = 0;
-  std::uint64_t lost_acked = 0; ///< records that a power loss took where it may
+  std::uint64_t lost_acked = 0;  ///< records that a power loss took where it may
   std::uint64_t steps = 0;
-  std::uint64_t checks = 0;     ///< full reads
+  std::uint64_t checks = 0;  ///< full reads
   double virtual_seconds = 0;
   std::string settings;
 };
@@ -34,8 +34,8 @@ struct TraceSink {
   bool has_events = false;
 };
 
-/// Runs one seed. Thread: one; several processes may run seeds side by side, several threads may not
-/// (planted bugs and log settings belong to the process).
+/// Runs one seed. Thread: one; several processes may run seeds side by side, several threads may
+/// not (planted bugs and log settings belong to the process).
 [[nodiscard]] RunReport run_scenario(const Settings& settings, TraceSink sink = {});
 
 }  // namespace gregor::sim

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <utility>
 
@@ -26,6 +27,9 @@ constexpr std::array<std::pair<std::string_view, PlantedBug>, 6> bugs{{
     {"skip_directory_sync", PlantedBug::skip_directory_sync},
     {"lose_fetch_notice", PlantedBug::lose_fetch_notice},
 }};
+
+std::atomic<std::uint64_t> seed_under_way{0};
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 void print(const std::string& line) {
   std::fwrite(line.data(), 1, line.size(), stdout);
@@ -80,7 +84,8 @@ class Runner {
       const RunReport report = run_one(seed);
       totals_.add(report);
       show(report);
-      if (seed - options_.first_seed < options_.repeated && report.violations.empty()) repeat(seed, report.hash);
+      if (seed - options_.first_seed < options_.repeated && report.violations.empty())
+        repeat(seed, report.hash);
       if (options_.expects_violation && !report.violations.empty()) {
         print(fmt::format("{} is found by seed {}", bug_name(options_.bug), seed));
         return 0;
@@ -96,6 +101,7 @@ class Runner {
 
  private:
   RunReport run_one(std::uint64_t seed) {
+    seed_under_way.store(seed, std::memory_order_relaxed);
     TraceSink sink;
     if (options_.is_verbose || options_.has_events) {
       sink.write = [](std::string_view line) { print(std::string(line)); };
@@ -109,18 +115,24 @@ class Runner {
   void show(const RunReport& report) const {
     if (options_.has_hashes) print(fmt::format("hash {} {:016x}", report.seed, report.hash));
     if (options_.is_verbose) {
-      print(fmt::format("seed {}: {:.2f} virtual s, {} events, {} records acknowledged, {} read, {} lost to power, {} kills, {} power "
-                        "losses, {} in a start, {} clean stops, {} fetches woken, {} in vain, {} invalid batches refused, {} topics made, {} deleted",
-                        report.seed, report.virtual_seconds, report.steps, report.acked, report.read, report.lost_acked,
-                        report.disk.kills, report.disk.power_losses, report.disk.crashes_in_start, report.disk.clean_stops,
-                        report.clients.woken, report.clients.empty, report.clients.refused, report.clients.topics_made,
-                        report.clients.topics_deleted));
+      print(
+          fmt::format("seed {}: {:.2f} virtual s, {} events, {} records acknowledged, {} read, {} "
+                      "lost to power, {} kills, {} power "
+                      "losses, {} in a start, {} clean stops, {} fetches woken, {} in vain, {} "
+                      "invalid batches refused, {} topics made, {} deleted",
+                      report.seed, report.virtual_seconds, report.steps, report.acked, report.read,
+                      report.lost_acked, report.disk.kills, report.disk.power_losses,
+                      report.disk.crashes_in_start, report.disk.clean_stops, report.clients.woken,
+                      report.clients.empty, report.clients.refused, report.clients.topics_made,
+                      report.clients.topics_deleted));
     }
     if (report.violations.empty()) return;
-    const std::string bug = options_.bug == PlantedBug::none ? "" : fmt::format(" --bug {}", bug_name(options_.bug));
-    print(fmt::format("seed {} FAILED after {:.3f} virtual s, {} violations; {}", report.seed, report.virtual_seconds,
-                      report.violations.count(), report.settings));
-    for (const Violation& violation : report.violations.first()) print(fmt::format("  {}: {}", violation.invariant, violation.text));
+    const std::string bug =
+        options_.bug == PlantedBug::none ? "" : fmt::format(" --bug {}", bug_name(options_.bug));
+    print(fmt::format("seed {} FAILED after {:.3f} virtual s, {} violations; {}", report.seed,
+                      report.virtual_seconds, report.violations.count(), report.settings));
+    for (const Violation& violation : report.violations.first())
+      print(fmt::format("  {}: {}", violation.invariant, violation.text));
     print(fmt::format("  repeat: gregor_sim --seeds {0}..{0}{1} --verbose", report.seed, bug));
   }
 
@@ -128,23 +140,33 @@ class Runner {
     const RunReport again = run_one(seed);
     if (again.hash == hash) return;
     ++totals_.differing;
-    print(fmt::format("seed {} gave another trace the second time: {:016x}, then {:016x}", seed, hash, again.hash));
+    print(fmt::format("seed {} gave another trace the second time: {:016x}, then {:016x}", seed,
+                      hash, again.hash));
   }
 
   static std::string share(std::uint64_t part, std::uint64_t whole) {
-    return fmt::format("{} ({:.0f} %)", part, whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+    return fmt::format(
+        "{} ({:.0f} %)", part,
+        whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole));
   }
 
   void summarize() const {
     const Totals& t = totals_;
-    print(fmt::format("{} seeds, {} failed; {} rolled a segment, {} cut a torn tail, {} lost un-synced bytes, {} woke a parked fetch",
-                      t.runs, t.failed, share(t.rolled, t.runs), share(t.torn, t.runs), share(t.lost, t.runs),
-                      share(t.woken, t.runs)));
-    print(fmt::format("{} crashes, {} records acknowledged, {} of them lost to power where they may be, {} read, {} invalid batches "
-                      "refused, {} topics made; {} events, {:.0f} virtual s, the longest run {:.1f} s",
-                      t.crashes, t.acked, t.lost_acked, t.read, t.refused, t.topics, t.steps, t.virtual_seconds, t.longest));
+    print(
+        fmt::format("{} seeds, {} failed; {} rolled a segment, {} cut a torn tail, {} lost "
+                    "un-synced bytes, {} woke a parked fetch",
+                    t.runs, t.failed, share(t.rolled, t.runs), share(t.torn, t.runs),
+                    share(t.lost, t.runs), share(t.woken, t.runs)));
+    print(fmt::format(
+        "{} crashes, {} records acknowledged, {} of them lost to power where they may be, {} read, "
+        "{} invalid batches "
+        "refused, {} topics made; {} events, {:.0f} virtual s, the longest run {:.1f} s",
+        t.crashes, t.acked, t.lost_acked, t.read, t.refused, t.topics, t.steps, t.virtual_seconds,
+        t.longest));
     const std::uint64_t repeated = std::min(options_.repeated, t.runs);
-    if (repeated > 0) print(fmt::format("{} seeds ran twice, {} of them with another trace", repeated, t.differing));
+    if (repeated > 0)
+      print(
+          fmt::format("{} seeds ran twice, {} of them with another trace", repeated, t.differing));
   }
 
   [[nodiscard]] bool shares_suffice() const {
@@ -181,6 +203,8 @@ std::string_view bug_name(PlantedBug bug) {
   }
   return "";
 }
+
+std::uint64_t current_seed() { return seed_under_way.load(std::memory_order_relaxed); }
 
 int run_seeds(const RunnerOptions& options) {
   log::configure(options.has_log ? log::Level::debug : log::Level::off, log::Format::text);

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <optional>
 
 #include "sim/scenario.h"
 #include "storage/planted_bug.h"
@@ -26,6 +26,9 @@ struct RunnerOptions {
 /// @return nothing if there is no bug of this name
 [[nodiscard]] std::optional<storage::PlantedBug> find_bug(std::string_view name);
 [[nodiscard]] std::string_view bug_name(storage::PlantedBug bug);
+
+/// The seed under way; 0 if none. Thread: any, also in a signal handler.
+[[nodiscard]] std::uint64_t current_seed();
 
 /// Prints as it goes. @return the exit code of the program: 0 if all is as it should be
 int run_seeds(const RunnerOptions& options);

@@ -17,7 +17,8 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr std::int64_t small_segment_bytes = 4 * 1024;
-// What is left of a segment for one batch, so that its header and a codec that does not compress fit.
+// What is left of a segment for one batch, so that its header and a codec that does not compress
+// fit.
 constexpr std::size_t batch_overhead_bytes = 512;
 
 double maybe(Prng& prng, double highest) {
@@ -41,8 +42,10 @@ void draw_world(Prng& prng, Settings& settings) {
   auto& world = settings.world;
   world.seed = settings.seed;
   world.mailbox_delay = draw_range(prng, 0, 50);
-  world.network_delay = draw_range(prng, 20, pick(prng, std::array<std::uint64_t, 3>{100, 1'000, 4'000}));
-  world.io_delay = draw_range(prng, 10, pick(prng, std::array<std::uint64_t, 3>{100, 1'000, 8'000}));
+  world.network_delay =
+      draw_range(prng, 20, pick(prng, std::array<std::uint64_t, 3>{100, 1'000, 4'000}));
+  world.io_delay =
+      draw_range(prng, 10, pick(prng, std::array<std::uint64_t, 3>{100, 1'000, 8'000}));
   world.split_probability = maybe(prng, 0.5);
   world.suspend_probability = maybe(prng, 0.3);
   world.reset_probability = maybe(prng, 0.001);
@@ -65,7 +68,8 @@ void draw_bounds(Settings& settings) {
 }
 
 std::int64_t draw_broker(Prng& prng, Settings& settings) {
-  const auto segment_bytes = static_cast<std::int64_t>(prng.between(small_segment_bytes, 64 * 1024));
+  const auto segment_bytes =
+      static_cast<std::int64_t>(prng.between(small_segment_bytes, 64 * 1024));
   settings.is_flushed_each = prng.chance(0.5);
   settings.log_dirs = {"/data/a"};
   if (prng.chance(0.3)) settings.log_dirs.push_back("/data/b");
@@ -103,16 +107,17 @@ void draw_topics(Prng& prng, Settings& settings) {
       topic.configs.emplace_back("message.timestamp.type", "LogAppendTime");
     }
     if (prng.chance(0.15)) {
-      topic.configs.emplace_back("compression.type", pick(prng, std::array<const char*, 3>{"lz4", "zstd", "gzip"}));
+      topic.configs.emplace_back("compression.type",
+                                 pick(prng, std::array<const char*, 3>{"lz4", "zstd", "gzip"}));
     }
     settings.topics.push_back(std::move(topic));
   }
 }
 
 void draw_producers(Prng& prng, Settings& settings) {
-  constexpr std::array<model::Codec, 8> codecs{model::Codec::none, model::Codec::none,   model::Codec::none,
-                                               model::Codec::none, model::Codec::gzip,   model::Codec::snappy,
-                                               model::Codec::lz4,  model::Codec::zstd};
+  constexpr std::array<model::Codec, 8> codecs{
+      model::Codec::none, model::Codec::none,   model::Codec::none, model::Codec::none,
+      model::Codec::gzip, model::Codec::snappy, model::Codec::lz4,  model::Codec::zstd};
   const std::uint64_t count = prng.between(1, 3);
   for (std::uint64_t i = 0; i < count; ++i) {
     ProducerPlan plan;
@@ -135,7 +140,8 @@ void draw_fetchers(Prng& prng, Settings& settings) {
     FetcherPlan plan;
     if (prng.chance(0.2)) plan.bytes_min = static_cast<std::int32_t>(prng.between(2, 5'000));
     if (prng.chance(0.3)) plan.bytes_max = static_cast<std::int32_t>(prng.between(1, 20'000));
-    if (prng.chance(0.3)) plan.partition_bytes_max = static_cast<std::int32_t>(prng.between(1, 20'000));
+    if (prng.chance(0.3))
+      plan.partition_bytes_max = static_cast<std::int32_t>(prng.between(1, 20'000));
     plan.rewind_probability = maybe(prng, 0.1);
     settings.fetchers.push_back(plan);
   }
@@ -166,14 +172,16 @@ Settings Settings::draw(std::uint64_t seed) {
 }
 
 std::string Settings::describe() const {
-  std::string text = fmt::format("{} topics, {} producers, {} fetchers{}, {} rounds of at most {} ms, network {}-{} us, io {}-{} us",
-                                 topics.size(), producers.size(), fetchers.size(),
-                                 has_topic_worker ? ", topics made and deleted" : "", rounds,
-                                 std::chrono::duration_cast<milliseconds>(round_max).count(),
-                                 std::chrono::duration_cast<microseconds>(world.network_delay.min).count(),
-                                 std::chrono::duration_cast<microseconds>(world.network_delay.max).count(),
-                                 std::chrono::duration_cast<microseconds>(world.io_delay.min).count(),
-                                 std::chrono::duration_cast<microseconds>(world.io_delay.max).count());
+  std::string text = fmt::format(
+      "{} topics, {} producers, {} fetchers{}, {} rounds of at most {} ms, network {}-{} us, io "
+      "{}-{} us",
+      topics.size(), producers.size(), fetchers.size(),
+      has_topic_worker ? ", topics made and deleted" : "", rounds,
+      std::chrono::duration_cast<milliseconds>(round_max).count(),
+      std::chrono::duration_cast<microseconds>(world.network_delay.min).count(),
+      std::chrono::duration_cast<microseconds>(world.network_delay.max).count(),
+      std::chrono::duration_cast<microseconds>(world.io_delay.min).count(),
+      std::chrono::duration_cast<microseconds>(world.io_delay.max).count());
   for (const TopicPlan& topic : topics) {
     text += fmt::format("; {} with {} partitions", topic.name, topic.partitions);
     for (const auto& [key, value] : topic.configs) text += fmt::format(" {}={}", key, value);

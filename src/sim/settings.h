@@ -25,11 +25,11 @@ struct ProducerPlan {
   std::int16_t acks = -1;
   model::Codec codec = model::Codec::none;
   std::size_t requests_in_flight_max = 1;
-  std::int32_t records_max = 1;     ///< per batch
+  std::int32_t records_max = 1;  ///< per batch
   std::size_t payload_bytes_max = 100;
-  std::size_t partitions_max = 1;   ///< per request
-  runtime::Duration pause_max{};    ///< between two requests
-  double invalid_probability = 0;   ///< a batch that has to be refused
+  std::size_t partitions_max = 1;  ///< per request
+  runtime::Duration pause_max{};   ///< between two requests
+  double invalid_probability = 0;  ///< a batch that has to be refused
 };
 
 struct FetcherPlan {
@@ -45,16 +45,16 @@ struct Settings {
   metadata::SimulatedStoreOptions store;
   std::vector<std::string> broker;  ///< "key=value", as of --set
   std::vector<std::string> log_dirs;
-  bool is_flushed_each = false;     ///< log.flush.interval.messages=1
+  bool is_flushed_each = false;           ///< log.flush.interval.messages=1
   std::size_t batch_bytes_max = 1 << 20;  ///< fits in a segment
   std::vector<TopicPlan> topics;
   std::vector<ProducerPlan> producers;
   std::vector<FetcherPlan> fetchers;
   bool has_topic_worker = false;
-  std::uint32_t rounds = 2;          ///< ends of the broker's life
-  runtime::Duration round_max{};     ///< between two of them
-  runtime::Duration slack{};         ///< the longest time that network and disk take for an answer
-  runtime::Duration long_poll{};     ///< max wait of a fetch that parks; longer than slack
+  std::uint32_t rounds = 2;       ///< ends of the broker's life
+  runtime::Duration round_max{};  ///< between two of them
+  runtime::Duration slack{};      ///< the longest time that network and disk take for an answer
+  runtime::Duration long_poll{};  ///< max wait of a fetch that parks; longer than slack
 
   [[nodiscard]] static Settings draw(std::uint64_t seed);
   /// One line, for reports.

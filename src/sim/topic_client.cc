@@ -34,7 +34,9 @@ bool has_leaders(const protocol::MetadataResponse::MetadataResponseTopic& topic)
 
 }  // namespace
 
-runtime::Task<std::optional<ErrorCode>> create_topic(Fleet& fleet, ClientConnection::Pointer connection, TopicOrder order,
+runtime::Task<std::optional<ErrorCode>> create_topic(Fleet& fleet,
+                                                     ClientConnection::Pointer connection,
+                                                     TopicOrder order,
                                                      protocol::ApiVersion version) {
   protocol::CreateTopicsRequest request;
   request.timeout_ms = timeout_ms;
@@ -50,14 +52,18 @@ runtime::Task<std::optional<ErrorCode>> create_topic(Fleet& fleet, ClientConnect
   }
   request.topics.push_back(std::move(topic));
   fleet.topics().create_sent(order.name, order.partitions);
-  auto reply = co_await fleet.call<protocol::CreateTopics>(connection, std::move(request), version, change_max);
+  auto reply = co_await fleet.call<protocol::CreateTopics>(connection, std::move(request), version,
+                                                           change_max);
   std::optional<ErrorCode> error;
-  if (reply && reply->body.topics.size() == 1) error = meaning(fleet, reply->body.topics[0].error_code);
+  if (reply && reply->body.topics.size() == 1)
+    error = meaning(fleet, reply->body.topics[0].error_code);
   fleet.topics().create_answered(order.name, error);
   co_return error;
 }
 
-runtime::Task<std::optional<ErrorCode>> delete_topic(Fleet& fleet, ClientConnection::Pointer connection, std::string name,
+runtime::Task<std::optional<ErrorCode>> delete_topic(Fleet& fleet,
+                                                     ClientConnection::Pointer connection,
+                                                     std::string name,
                                                      protocol::ApiVersion version) {
   protocol::DeleteTopicsRequest request;
   request.timeout_ms = timeout_ms;
@@ -69,16 +75,18 @@ runtime::Task<std::optional<ErrorCode>> delete_topic(Fleet& fleet, ClientConnect
     request.topic_names.push_back(name);
   }
   fleet.topics().delete_sent(name);
-  auto reply = co_await fleet.call<protocol::DeleteTopics>(connection, std::move(request), version, change_max);
+  auto reply = co_await fleet.call<protocol::DeleteTopics>(connection, std::move(request), version,
+                                                           change_max);
   std::optional<ErrorCode> error;
-  if (reply && reply->body.responses.size() == 1) error = meaning(fleet, reply->body.responses[0].error_code);
+  if (reply && reply->body.responses.size() == 1)
+    error = meaning(fleet, reply->body.responses[0].error_code);
   fleet.topics().delete_answered(name, error);
   co_return error;
 }
 
-runtime::Task<std::optional<std::vector<SeenTopic>>> list_topics(Fleet& fleet, ClientConnection::Pointer connection,
-                                                                 std::optional<std::string> name,
-                                                                 protocol::ApiVersion version) {
+runtime::Task<std::optional<std::vector<SeenTopic>>> list_topics(
+    Fleet& fleet, ClientConnection::Pointer connection, std::optional<std::string> name,
+    protocol::ApiVersion version) {
   protocol::MetadataRequest request;
   request.allow_auto_topic_creation = false;
   request.topics = std::nullopt;
@@ -88,18 +96,21 @@ runtime::Task<std::optional<std::vector<SeenTopic>>> list_topics(Fleet& fleet, C
     request.topics.emplace();
     request.topics->push_back(topic);
   }
-  auto reply = co_await fleet.call<protocol::Metadata>(connection, std::move(request), version, fleet.settings().slack);
+  auto reply = co_await fleet.call<protocol::Metadata>(connection, std::move(request), version,
+                                                       fleet.settings().slack);
   if (!reply) co_return std::nullopt;
   std::vector<SeenTopic> topics;
   for (const auto& topic : reply->body.topics) {
     if (!has_leaders(topic) || !topic.name) continue;
-    topics.push_back({std::string(*topic.name), topic.topic_id, static_cast<std::int32_t>(topic.partitions.size())});
+    topics.push_back({std::string(*topic.name), topic.topic_id,
+                      static_cast<std::int32_t>(topic.partitions.size())});
   }
   co_return topics;
 }
 
-runtime::Task<std::optional<SeenTopic>> await_topic(Fleet& fleet, ClientConnection::Pointer connection, std::string name,
-                                                    bool is_wanted) {
+runtime::Task<std::optional<SeenTopic>> await_topic(Fleet& fleet,
+                                                    ClientConnection::Pointer connection,
+                                                    std::string name, bool is_wanted) {
   const runtime::Instant deadline = fleet.now() + propagation_max;
   const std::optional<std::string> asked = name;
   for (;;) {
@@ -119,10 +130,9 @@ runtime::Task<std::optional<SeenTopic>> await_topic(Fleet& fleet, ClientConnecti
   }
 }
 
-runtime::Task<std::optional<std::pair<model::Offset, model::TimestampMs>>> list_offset(Fleet& fleet,
-                                                                                       ClientConnection::Pointer connection,
-                                                                                       OffsetQuestion question,
-                                                                                       protocol::ApiVersion version) {
+runtime::Task<std::optional<std::pair<model::Offset, model::TimestampMs>>> list_offset(
+    Fleet& fleet, ClientConnection::Pointer connection, OffsetQuestion question,
+    protocol::ApiVersion version) {
   protocol::ListOffsetsRequest request;
   request.replica_id = -1;
   protocol::ListOffsetsRequest::ListOffsetsTopic topic;
@@ -133,7 +143,8 @@ runtime::Task<std::optional<std::pair<model::Offset, model::TimestampMs>>> list_
   topic.partitions.push_back(partition);
   request.topics.push_back(std::move(topic));
   const ReadMark mark = fleet.history().partition(question.where).mark();
-  auto reply = co_await fleet.call<protocol::ListOffsets>(connection, std::move(request), version, fleet.settings().slack);
+  auto reply = co_await fleet.call<protocol::ListOffsets>(connection, std::move(request), version,
+                                                          fleet.settings().slack);
   if (!reply) co_return std::nullopt;
   if (reply->body.topics.size() != 1 || reply->body.topics[0].partitions.size() != 1) {
     fleet.violations().add("L4", fmt::format("ListOffsets: no answer for {}", question.topic));
@@ -142,14 +153,16 @@ runtime::Task<std::optional<std::pair<model::Offset, model::TimestampMs>>> list_
   const auto& row = reply->body.topics[0].partitions[0];
   if (row.error_code != ErrorCode::none) {
     if (fleet.is_serving) {
-      fleet.violations().add("E1", fmt::format("{}-{}: ListOffsets({}) was answered {}", question.topic,
-                                               question.where.partition, question.timestamp, error_name(row.error_code)));
+      fleet.violations().add("E1", fmt::format("{}-{}: ListOffsets({}) was answered {}",
+                                               question.topic, question.where.partition,
+                                               question.timestamp, error_name(row.error_code)));
     }
     co_return std::nullopt;
   }
   const model::Offset offset(row.offset);
   // Right after a restart nothing is known of what is left; the caller tells the history.
-  if (question.timestamp == latest_offset && fleet.is_open()) fleet.history().partition(question.where).see_latest(mark, offset);
+  if (question.timestamp == latest_offset && fleet.is_open())
+    fleet.history().partition(question.where).see_latest(mark, offset);
   co_return std::pair(offset, model::TimestampMs(row.timestamp));
 }
 

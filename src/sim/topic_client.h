@@ -16,23 +16,29 @@ struct TopicOrder {
   std::vector<std::pair<std::string, std::string>> configs;
 };
 
-/// Sends CreateTopics and tells the topics' history of it. @return the answer's error; nothing if none came
-runtime::Task<std::optional<ErrorCode>> create_topic(Fleet& fleet, ClientConnection::Pointer connection, TopicOrder order,
+/// Sends CreateTopics and tells the topics' history of it. @return the answer's error; nothing if
+/// none came
+runtime::Task<std::optional<ErrorCode>> create_topic(Fleet& fleet,
+                                                     ClientConnection::Pointer connection,
+                                                     TopicOrder order,
                                                      protocol::ApiVersion version);
 /// As create_topic.
-runtime::Task<std::optional<ErrorCode>> delete_topic(Fleet& fleet, ClientConnection::Pointer connection, std::string name,
+runtime::Task<std::optional<ErrorCode>> delete_topic(Fleet& fleet,
+                                                     ClientConnection::Pointer connection,
+                                                     std::string name,
                                                      protocol::ApiVersion version);
 
 /// Metadata of all topics, or of one. Topics without a leader for each partition are left out.
 /// @return nothing if no answer came
-runtime::Task<std::optional<std::vector<SeenTopic>>> list_topics(Fleet& fleet, ClientConnection::Pointer connection,
-                                                                 std::optional<std::string> name,
-                                                                 protocol::ApiVersion version);
+runtime::Task<std::optional<std::vector<SeenTopic>>> list_topics(
+    Fleet& fleet, ClientConnection::Pointer connection, std::optional<std::string> name,
+    protocol::ApiVersion version);
 
 /// Waits until a topic is seen, or is seen no more, as it has to be; tells the topics' history.
 /// @return the topic if it is there
-runtime::Task<std::optional<SeenTopic>> await_topic(Fleet& fleet, ClientConnection::Pointer connection, std::string name,
-                                                    bool is_wanted);
+runtime::Task<std::optional<SeenTopic>> await_topic(Fleet& fleet,
+                                                    ClientConnection::Pointer connection,
+                                                    std::string name, bool is_wanted);
 
 struct OffsetQuestion {
   std::string topic;
@@ -40,11 +46,11 @@ struct OffsetQuestion {
   std::int64_t timestamp = -1;  ///< -1 latest, -2 earliest, -3 of the greatest time stamp
 };
 
-/// ListOffsets for one partition. [V1, V3 for the latest; E1] @return nothing if there was no good answer
-runtime::Task<std::optional<std::pair<model::Offset, model::TimestampMs>>> list_offset(Fleet& fleet,
-                                                                                       ClientConnection::Pointer connection,
-                                                                                       OffsetQuestion question,
-                                                                                       protocol::ApiVersion version);
+/// ListOffsets for one partition. [V1, V3 for the latest; E1] @return nothing if there was no good
+/// answer
+runtime::Task<std::optional<std::pair<model::Offset, model::TimestampMs>>> list_offset(
+    Fleet& fleet, ClientConnection::Pointer connection, OffsetQuestion question,
+    protocol::ApiVersion version);
 inline constexpr std::int64_t latest_offset = -1;
 inline constexpr std::int64_t earliest_offset = -2;
 inline constexpr std::int64_t max_timestamp_offset = -3;

@@ -20,7 +20,8 @@ void TopicHistory::create_answered(const std::string& name, std::optional<ErrorC
   }
   if (topic.state == State::present) {
     if (*error != ErrorCode::topic_already_exists) {
-      violations_.add("C8", fmt::format("{} is there, creating it again was answered {}", name, error_name(*error)));
+      violations_.add("C8", fmt::format("{} is there, creating it again was answered {}", name,
+                                        error_name(*error)));
     }
     return;
   }
@@ -31,7 +32,8 @@ void TopicHistory::create_answered(const std::string& name, std::optional<ErrorC
     topic.is_unsure = false;
     return;
   }
-  violations_.add("C8", fmt::format("{} was not there, creating it was answered {}", name, error_name(*error)));
+  violations_.add(
+      "C8", fmt::format("{} was not there, creating it was answered {}", name, error_name(*error)));
   topic.is_unsure = true;
 }
 
@@ -44,7 +46,8 @@ void TopicHistory::delete_answered(const std::string& name, std::optional<ErrorC
   Topic& topic = topics_[name];
   if (topic.state == State::absent) {
     if (error && *error != ErrorCode::unknown_topic_or_partition) {
-      violations_.add("C8", fmt::format("{} is not there, deleting it was answered {}", name, error_name(*error)));
+      violations_.add("C8", fmt::format("{} is not there, deleting it was answered {}", name,
+                                        error_name(*error)));
     }
     return;
   }
@@ -58,16 +61,19 @@ void TopicHistory::delete_answered(const std::string& name, std::optional<ErrorC
     topic = {};
     return;
   }
-  violations_.add("C8", fmt::format("{} is there, deleting it was answered {}", name, error_name(*error)));
+  violations_.add(
+      "C8", fmt::format("{} is there, deleting it was answered {}", name, error_name(*error)));
   topic.is_unsure = true;
 }
 
 void TopicHistory::check(const std::string& name, Topic& topic, const SeenTopic& seen) {
   if (seen.partitions != topic.partitions) {
-    violations_.add("C6", fmt::format("{} has {} partitions, not {}", name, seen.partitions, topic.partitions));
+    violations_.add(
+        "C6", fmt::format("{} has {} partitions, not {}", name, seen.partitions, topic.partitions));
   }
   if (topic.id && *topic.id != seen.id) {
-    violations_.add("C9", fmt::format("{} has id {}, before it was {}", name, seen.id.to_string(), topic.id->to_string()));
+    violations_.add("C9", fmt::format("{} has id {}, before it was {}", name, seen.id.to_string(),
+                                      topic.id->to_string()));
   }
   topic.id = seen.id;
 }
@@ -76,7 +82,8 @@ void TopicHistory::see(const SeenTopic& seen) {
   Topic& topic = topics_[seen.name];
   switch (topic.state) {
     case State::absent:
-      violations_.add("C6", fmt::format("{} is there, but it was never made or it was deleted", seen.name));
+      violations_.add(
+          "C6", fmt::format("{} is there, but it was never made or it was deleted", seen.name));
       return;
     case State::creating:
       topic.state = State::present;
@@ -122,7 +129,8 @@ bool TopicHistory::is_deleting(const std::string& name) const {
 std::vector<SeenTopic> TopicHistory::present() const {
   std::vector<SeenTopic> topics;
   for (const auto& [name, topic] : topics_) {
-    if (topic.state == State::present) topics.push_back({name, topic.id.value_or(model::Uuid()), topic.partitions});
+    if (topic.state == State::present)
+      topics.push_back({name, topic.id.value_or(model::Uuid()), topic.partitions});
   }
   return topics;
 }

@@ -38,7 +38,8 @@ class TopicHistory {
   /// A Metadata answer with all topics.
   void see_all(const std::vector<SeenTopic>& topics);
 
-  /// The id of a topic that must be there; nothing if it must not be or may not be, or was not seen.
+  /// The id of a topic that must be there; nothing if it must not be or may not be, or was not
+  /// seen.
   [[nodiscard]] std::optional<model::Uuid> id_of(const std::string& name) const;
   [[nodiscard]] bool must_exist(const std::string& name) const;
   /// A deletion was asked for and not acknowledged.

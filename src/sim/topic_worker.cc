@@ -26,7 +26,8 @@ ProducerPlan make_plan(std::uint32_t number) {
 TopicWorker::TopicWorker(Fleet& fleet, std::uint32_t number)
     : fleet_(fleet),
       numbers_(fleet.split("topic worker")),
-      maker_(make_plan(number), fleet.settings().batch_bytes_max, fleet.split("batches of the topic worker")) {}
+      maker_(make_plan(number), fleet.settings().batch_bytes_max,
+             fleet.split("batches of the topic worker")) {}
 
 runtime::Task<void> TopicWorker::run() {
   for (;;) {
@@ -45,7 +46,8 @@ runtime::Task<void> TopicWorker::use(ClientConnection::Pointer connection) {
     std::string name = fmt::format("scratch-{}", numbers_.below(names));
     const bool is_good = co_await work_on(connection, std::move(name));
     if (!is_good) break;
-    const runtime::Instant next = fleet_.now() + std::chrono::microseconds(numbers_.below(pause_max_us));
+    const runtime::Instant next =
+        fleet_.now() + std::chrono::microseconds(numbers_.below(pause_max_us));
     co_await runtime::sleep_until(fleet_.shard(), next);
   }
   connection->close();
@@ -69,13 +71,15 @@ runtime::Task<bool> TopicWorker::work_on(ClientConnection::Pointer connection, s
   co_return co_await remove(connection, name);
 }
 
-runtime::Task<std::optional<SeenTopic>> TopicWorker::make(ClientConnection::Pointer connection, std::string name) {
+runtime::Task<std::optional<SeenTopic>> TopicWorker::make(ClientConnection::Pointer connection,
+                                                          std::string name) {
   if (!fleet_.topics().must_exist(name)) {
     TopicOrder order;
     order.name = name;
     // The same number each time: a creation that was not answered may have happened.
     order.partitions = static_cast<std::int32_t>(1 + name.back() % partitions_max);
-    const auto version = static_cast<protocol::ApiVersion>(numbers_.between(0, create_version_highest));
+    const auto version =
+        static_cast<protocol::ApiVersion>(numbers_.between(0, create_version_highest));
     co_await create_topic(fleet_, connection, std::move(order), version);
     if (!fleet_.topics().must_exist(name)) co_return std::nullopt;
     ++fleet_.counts().topics_made;
@@ -86,7 +90,8 @@ runtime::Task<std::optional<SeenTopic>> TopicWorker::make(ClientConnection::Poin
 }
 
 runtime::Task<bool> TopicWorker::remove(ClientConnection::Pointer connection, std::string name) {
-  const auto version = static_cast<protocol::ApiVersion>(numbers_.between(0, delete_version_highest));
+  const auto version =
+      static_cast<protocol::ApiVersion>(numbers_.between(0, delete_version_highest));
   auto error = co_await delete_topic(fleet_, connection, name, version);
   if (!error || fleet_.topics().is_deleting(name)) co_return false;
   ++fleet_.counts().topics_deleted;
@@ -118,7 +123,8 @@ runtime::Task<bool> TopicWorker::read_back(ClientConnection::Pointer connection,
       FetchOrder order;
       order.connection = connection;
       order.positions.push_back(position);
-      order.version = static_cast<protocol::ApiVersion>(numbers_.between(fetch_version_lowest, fetch_version_highest));
+      order.version = static_cast<protocol::ApiVersion>(
+          numbers_.between(fetch_version_lowest, fetch_version_highest));
       const FetchOutcome outcome = co_await fetch(fleet_, std::move(order));
       if (!outcome.is_good) co_return false;
       const auto next = outcome.next.find(position.where);

@@ -1,5 +1,5 @@
-// TopicWorker: a model client that makes topics, fills them, deletes them and makes them again under
-// the same name.
+// TopicWorker: a model client that makes topics, fills them, deletes them and makes them again
+// under the same name.
 #pragma once
 
 #include <string>
@@ -20,7 +20,8 @@ class TopicWorker {
  private:
   runtime::Task<void> use(ClientConnection::Pointer connection);
   runtime::Task<bool> work_on(ClientConnection::Pointer connection, std::string name);
-  runtime::Task<std::optional<SeenTopic>> make(ClientConnection::Pointer connection, std::string name);
+  runtime::Task<std::optional<SeenTopic>> make(ClientConnection::Pointer connection,
+                                               std::string name);
   runtime::Task<bool> remove(ClientConnection::Pointer connection, std::string name);
   runtime::Task<bool> fill(ClientConnection::Pointer connection, SeenTopic topic);
   runtime::Task<bool> read_back(ClientConnection::Pointer connection, SeenTopic topic);

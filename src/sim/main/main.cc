@@ -1,12 +1,11 @@
 // gregor_sim: runs seeds of the whole-broker simulation. README.md of src/sim says how to use it.
 #include <unistd.h>
 
+#include <array>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <string>
 #include <string_view>
 
 #include "sim/seed_runner.h"
@@ -16,10 +15,12 @@ namespace {
 using gregor::sim::RunnerOptions;
 
 constexpr const char* usage =
-    "usage: gregor_sim --seeds FIRST..LAST [--bug NAME] [--expect-found] [--verbose] [--events] [--log]\n"
+    "usage: gregor_sim --seeds FIRST..LAST [--bug NAME] [--expect-found] [--verbose] [--events] "
+    "[--log]\n"
     "                  [--hashes] [--repeat N]\n"
     "  --seeds A..B     the seeds to run, both included\n"
-    "  --bug NAME       with a planted bug: acknowledge_before_write, skip_tail_cut, wrong_base_offset,\n"
+    "  --bug NAME       with a planted bug: acknowledge_before_write, skip_tail_cut, "
+    "wrong_base_offset,\n"
     "                   skip_directory_sync, lose_fetch_notice\n"
     "  --expect-found   succeed if a seed finds it, fail if none does\n"
     "  --verbose        the steps of each run\n"
@@ -28,13 +29,29 @@ constexpr const char* usage =
     "  --hashes         the trace hash of each run, to compare builds\n"
     "  --repeat N       run the first N seeds twice and compare their traces (default 20)\n";
 
-// An assertion of the broker ends the process: that is a finding, too. The handler may only call what is safe in one.
-volatile std::sig_atomic_t aborts_are_expected = 0;
+// An assertion of the broker ends the process: that is a finding, too. The handler may only call
+// what is safe in one.
+volatile std::sig_atomic_t is_finding_wanted = 0;
+
+void put(std::string_view text) {
+  while (!text.empty()) {
+    const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (written <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
 
 extern "C" void on_abort(int) {
-  constexpr std::string_view text = "gregor_sim: the process was ended by an assertion; the seed is the one after the last --hashes line\n";
-  const auto written = ::write(STDERR_FILENO, text.data(), text.size());
-  if (aborts_are_expected != 0 && written > 0) std::_Exit(0);
+  std::array<char, 24> digits{};
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), gregor::sim::current_seed()).ptr;
+  const std::string_view seed(digits.data(), static_cast<std::size_t>(end - digits.data()));
+  put("seed ");
+  put(seed);
+  put(" FAILED: an assertion ended the process\n  repeat: gregor_sim --verbose --seeds ");
+  put(seed);
+  put("\n");
+  if (is_finding_wanted != 0) std::_Exit(0);
 }
 
 bool parse_number(std::string_view text, std::uint64_t& number) {
@@ -50,7 +67,8 @@ bool parse_seeds(std::string_view text, RunnerOptions& options) {
     options.last_seed = options.first_seed;
     return true;
   }
-  return parse_number(text.substr(0, dots), options.first_seed) && parse_number(text.substr(dots + 2), options.last_seed) &&
+  return parse_number(text.substr(0, dots), options.first_seed) &&
+         parse_number(text.substr(dots + 2), options.last_seed) &&
          options.first_seed <= options.last_seed;
 }
 
@@ -94,7 +112,7 @@ int main(int count, char** words) {
     std::fputs(usage, stderr);
     return 2;
   }
-  aborts_are_expected = options.expects_violation ? 1 : 0;
+  is_finding_wanted = options.expects_violation ? 1 : 0;
   std::signal(SIGABRT, on_abort);
   return gregor::sim::run_seeds(options);
 }
