@@ -16,8 +16,10 @@ namespace {
 
 constexpr std::string_view component = "server";
 
-runtime::Task<Result<std::unique_ptr<metadata::Store>>> open_embedded(runtime::Shard& shard, std::string first_log_dir) {
-  auto store = co_await metadata::EmbeddedStore::open(shard, first_log_dir + "/" + metadata::embedded_store_file);
+runtime::Task<Result<std::unique_ptr<metadata::Store>>> open_embedded(runtime::Shard& shard,
+                                                                      std::string first_log_dir) {
+  auto store = co_await metadata::EmbeddedStore::open(
+      shard, first_log_dir + "/" + metadata::embedded_store_file);
   if (!store) co_return fail(std::move(store.error()));
   co_return std::unique_ptr<metadata::Store>(std::move(*store));
 }
@@ -32,8 +34,8 @@ void say_ready(const broker::ServerFacts& facts) {
   for (const config::Listener& listener : facts.listeners) {
     addresses += (addresses.empty() ? "" : ", ") + config::format_listener(listener);
   }
-  log::info(component, "ready: {}; broker {} of cluster {}; data in {}", addresses, facts.broker_id.value(),
-            facts.cluster_id, fmt::join(facts.log_dirs, ", "));
+  log::info(component, "ready: {}; broker {} of cluster {}; data in {}", addresses,
+            facts.broker_id.value(), facts.cluster_id, fmt::join(facts.log_dirs, ", "));
   const config::Listener& first = facts.listeners.front();
   const std::string host = first.host.empty() ? "127.0.0.1" : first.host;
   log::info(component, "try: echo hello | kcat -b {}:{} -t greetings -P", host, first.port);
@@ -63,7 +65,8 @@ runtime::Task<void> serve(Run& run) {
 
 void raise_limits() {
   const auto limit = runtime::real::raise_descriptor_limit();
-  if (!limit) log::warn(component, "the limit of open files could not be raised: {}", limit.error().detail);
+  if (!limit)
+    log::warn(component, "the limit of open files could not be raised: {}", limit.error().detail);
 }
 
 }  // namespace
@@ -78,7 +81,8 @@ int run_server(const config::BrokerConfig& config) {
   broker::ServerOptions server;
   server.config = config;
   server.open_store = open_embedded;
-  for (std::uint32_t i = 0; i < machine.shard_count(); ++i) server.shards.push_back(&machine.shard(runtime::ShardId(i)));
+  for (std::uint32_t i = 0; i < machine.shard_count(); ++i)
+    server.shards.push_back(&machine.shard(runtime::ShardId(i)));
   Run run{broker::Server(std::move(server)), runtime::OneShot(machine.shard(runtime::ShardId(0)))};
 
   const auto handled = machine.on_signal([&run](int) {

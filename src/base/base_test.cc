@@ -1,4 +1,5 @@
-// The ground's small pieces: error names, CRC-32C, big-endian access, strong numbers, log rate limit.
+// The ground's small pieces: error names, CRC-32C, big-endian access, strong numbers, log rate
+// limit.
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"

@@ -16,7 +16,8 @@ using ByteSpan = std::span<std::byte>;        // borrowed, writable
 
 static_assert(std::endian::native == std::endian::little, "big-endian hosts are not supported");
 
-/// Reads a big-endian integer at `at`, which need not be aligned. The caller has checked the length.
+/// Reads a big-endian integer at `at`, which need not be aligned. The caller has checked the
+/// length.
 template <class T>
 [[nodiscard]] inline T load_be(const std::byte* at) {
   static_assert(std::is_integral_v<T>);
@@ -28,7 +29,8 @@ template <class T>
   return static_cast<T>(raw);
 }
 
-/// Writes a big-endian integer at `at`, which need not be aligned. The caller has checked the length.
+/// Writes a big-endian integer at `at`, which need not be aligned. The caller has checked the
+/// length.
 template <class T>
 inline void store_be(std::byte* at, T value) {
   static_assert(std::is_integral_v<T>);

@@ -13,8 +13,8 @@ enum class ErrorCode : std::int16_t {
 #undef GREGOR_ERROR
 };
 
-/// Upper-case name as Kafka's tools print it, e.g. "CORRUPT_MESSAGE"; "UNKNOWN_SERVER_ERROR" for a code not in the list.
-/// Thread: any.
+/// Upper-case name as Kafka's tools print it, e.g. "CORRUPT_MESSAGE"; "UNKNOWN_SERVER_ERROR" for a
+/// code not in the list. Thread: any.
 [[nodiscard]] std::string_view error_name(ErrorCode code);
 
 /// True if a client may send the same request again without a change.

@@ -16,7 +16,8 @@ std::atomic<Format> line_format{Format::text};
 
 spdlog::logger& sink() {
   static const auto logger = [] {
-    auto made = std::make_shared<spdlog::logger>("gregor", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("gregor",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%v");
     made->set_level(spdlog::level::trace);
     return made;
@@ -26,11 +27,16 @@ spdlog::logger& sink() {
 
 std::string_view name(Level level) {
   switch (level) {
-    case Level::debug: return "DEBUG";
-    case Level::info: return "INFO";
-    case Level::warn: return "WARN";
-    case Level::error: return "ERROR";
-    case Level::off: break;
+    case Level::debug:
+      return "DEBUG";
+    case Level::info:
+      return "INFO";
+    case Level::warn:
+      return "WARN";
+    case Level::error:
+      return "ERROR";
+    case Level::off:
+      break;
   }
   return "OFF";
 }
@@ -58,7 +64,8 @@ std::string escaped(std::string_view text, bool json) {
 
 std::string timestamp() {
   // Log lines carry wall-clock time; nothing is decided by it.
-  static spdlog::pattern_formatter formatter("%Y-%m-%dT%H:%M:%S.%eZ", spdlog::pattern_time_type::utc, "");
+  static spdlog::pattern_formatter formatter("%Y-%m-%dT%H:%M:%S.%eZ",
+                                             spdlog::pattern_time_type::utc, "");
   static std::mutex mutex;
   const std::lock_guard<std::mutex> lock(mutex);
   spdlog::memory_buf_t buffer;
@@ -78,8 +85,8 @@ bool enabled(Level level) { return level >= threshold.load(std::memory_order_rel
 void write(Level level, std::string_view component, std::string_view message) {
   if (!enabled(level)) return;
   if (line_format.load(std::memory_order_relaxed) == Format::json) {
-    sink().info(R"({{"ts":"{}","level":"{}","component":"{}","msg":"{}"}})", timestamp(), name(level),
-                component, escaped(message, true));
+    sink().info(R"({{"ts":"{}","level":"{}","component":"{}","msg":"{}"}})", timestamp(),
+                name(level), component, escaped(message, true));
   } else {
     sink().info("{} {:5} [{}] {}", timestamp(), name(level), component, escaped(message, false));
   }

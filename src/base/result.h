@@ -1,4 +1,5 @@
-// Result<T>: a value or an Error. The one alias to change when std::expected is available everywhere.
+// Result<T>: a value or an Error. The one alias to change when std::expected is available
+// everywhere.
 #pragma once
 
 #include <string>
@@ -9,7 +10,8 @@
 
 namespace gregor {
 
-/// Why something failed. `code` is what a client may be told, `detail` is for logs and people and is never parsed.
+/// Why something failed. `code` is what a client may be told, `detail` is for logs and people and
+/// is never parsed.
 struct Error {
   ErrorCode code = ErrorCode::unknown_server_error;
   std::string detail;
@@ -21,7 +23,8 @@ template <class T>
 using Result = tl::expected<T, Error>;
 
 /// `return fail(ErrorCode::corrupt_message, "...")` in a function that returns any Result.
-[[nodiscard]] inline tl::unexpected<Error> fail(ErrorCode code, std::string detail, int os_error = 0) {
+[[nodiscard]] inline tl::unexpected<Error> fail(ErrorCode code, std::string detail,
+                                                int os_error = 0) {
   return tl::unexpected<Error>(Error{code, std::move(detail), os_error});
 }
 

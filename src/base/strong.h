@@ -8,7 +8,8 @@
 
 namespace gregor {
 
-/// `using Offset = Strong<struct OffsetTag, std::int64_t>;`  Offset + n -> Offset;  Offset - Offset -> n.
+/// `using Offset = Strong<struct OffsetTag, std::int64_t>;`  Offset + n -> Offset;  Offset - Offset
+/// -> n.
 template <class Tag, std::integral T>
 class Strong {
  public:
@@ -21,8 +22,14 @@ class Strong {
   friend constexpr Strong operator+(Strong a, T n) { return Strong(static_cast<T>(a.value_ + n)); }
   friend constexpr Strong operator-(Strong a, T n) { return Strong(static_cast<T>(a.value_ - n)); }
   friend constexpr T operator-(Strong a, Strong b) { return static_cast<T>(a.value_ - b.value_); }
-  constexpr Strong& operator++() { ++value_; return *this; }
-  constexpr Strong& operator+=(T n) { value_ = static_cast<T>(value_ + n); return *this; }
+  constexpr Strong& operator++() {
+    ++value_;
+    return *this;
+  }
+  constexpr Strong& operator+=(T n) {
+    value_ = static_cast<T>(value_ + n);
+    return *this;
+  }
 
  private:
   T value_ = 0;
@@ -32,5 +39,7 @@ class Strong {
 
 template <class Tag, class T>
 struct std::hash<gregor::Strong<Tag, T>> {
-  std::size_t operator()(gregor::Strong<Tag, T> v) const noexcept { return std::hash<T>{}(v.value()); }
+  std::size_t operator()(gregor::Strong<Tag, T> v) const noexcept {
+    return std::hash<T>{}(v.value());
+  }
 };

@@ -9,13 +9,16 @@ namespace gregor::broker {
 Acceptor::Acceptor(runtime::Shard& shard, std::vector<std::unique_ptr<ConnectionSet>>& connections)
     : shard_(shard), connections_(connections) {}
 
-Result<std::vector<config::Listener>> Acceptor::bind(const std::vector<config::Listener>& listeners) {
+Result<std::vector<config::Listener>> Acceptor::bind(
+    const std::vector<config::Listener>& listeners) {
   std::vector<config::Listener> bound;
   for (const config::Listener& listener : listeners) {
     auto made = shard_.network().listen({listener.host, listener.port});
     if (!made) {
-      return fail(made.error().code, "cannot listen on " + config::format_listener(listener) + ": " + made.error().detail,
-                  made.error().os_error);
+      return fail(
+          made.error().code,
+          "cannot listen on " + config::format_listener(listener) + ": " + made.error().detail,
+          made.error().os_error);
     }
     config::Listener real = listener;
     real.port = (*made)->local().port;

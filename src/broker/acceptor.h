@@ -20,7 +20,8 @@ class Acceptor {
 
   /// Binds all listeners. @return them with their real ports.
   /// @errors network_exception, naming the address
-  [[nodiscard]] Result<std::vector<config::Listener>> bind(const std::vector<config::Listener>& listeners);
+  [[nodiscard]] Result<std::vector<config::Listener>> bind(
+      const std::vector<config::Listener>& listeners);
   /// Takes connections from now on.
   void start();
   /// Ends when nothing is accepted any more.

@@ -1,4 +1,5 @@
-// The question that every handler asks before it acts. There are no rules yet: everything is allowed.
+// The question that every handler asks before it acts. There are no rules yet: everything is
+// allowed.
 #pragma once
 
 #include <string_view>
@@ -11,8 +12,8 @@ enum class Action { read, write, create, remove, alter, describe, cluster_action
 enum class ResourceType { topic, group, cluster, transactional_id };
 
 /// @return true if the principal of the connection may do `action` to the resource.
-[[nodiscard]] inline bool authorize(const RequestContext& /*context*/, Action /*action*/, ResourceType /*type*/,
-                                    std::string_view /*name*/) {
+[[nodiscard]] inline bool authorize(const RequestContext& /*context*/, Action /*action*/,
+                                    ResourceType /*type*/, std::string_view /*name*/) {
   return true;
 }
 

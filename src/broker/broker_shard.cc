@@ -21,7 +21,8 @@ std::shared_ptr<Partition> BrokerShard::find(std::string_view topic, std::int32_
 }
 
 void BrokerShard::add(std::shared_ptr<Partition> partition) {
-  partition->on_progress([this](NoticeId notice, std::uint64_t bytes) { notices_.progress(notice, bytes); });
+  partition->on_progress(
+      [this](NoticeId notice, std::uint64_t bytes) { notices_.progress(notice, bytes); });
   const model::TopicPartition name = partition->log().partition();
   const bool is_new = partitions_.emplace(name, std::move(partition)).second;
   GREGOR_ASSERT(is_new);
@@ -43,17 +44,20 @@ std::vector<std::shared_ptr<Partition>> BrokerShard::all() const {
   return list;
 }
 
-Result<std::shared_ptr<Partition>> BrokerShard::find_led(std::string_view topic, std::int32_t partition,
+Result<std::shared_ptr<Partition>> BrokerShard::find_led(std::string_view topic,
+                                                         std::int32_t partition,
                                                          std::int32_t current_epoch) const {
   std::shared_ptr<Partition> found = find(topic, partition);
   if (!found) {
     const model::PartitionImage* known = image_->find(topic, model::PartitionIndex(partition));
     if (known == nullptr) return fail(ErrorCode::unknown_topic_or_partition, "no such partition");
-    if (known->leader == broker_id()) return fail(ErrorCode::kafka_storage_error, "the log is not open");
+    if (known->leader == broker_id())
+      return fail(ErrorCode::kafka_storage_error, "the log is not open");
     return fail(ErrorCode::not_leader_or_follower, "another broker hosts it");
   }
   const Leadership& leadership = found->leadership();
-  if (leadership.leader != broker_id()) return fail(ErrorCode::not_leader_or_follower, "another broker leads");
+  if (leadership.leader != broker_id())
+    return fail(ErrorCode::not_leader_or_follower, "another broker leads");
   if (current_epoch != -1 && current_epoch < leadership.epoch.value()) {
     return fail(ErrorCode::fenced_leader_epoch, "the leader epoch is older than the broker's");
   }

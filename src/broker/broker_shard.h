@@ -44,14 +44,16 @@ class BrokerShard {
   [[nodiscard]] ControllerService& controller() { return *shared_.controller; }
   [[nodiscard]] BrokerShard& peer(runtime::ShardId id) { return *shared_.shards[id.value()]; }
   [[nodiscard]] runtime::ShardId owner(std::string_view topic, std::int32_t partition) const {
-    return owner_of(topic, model::PartitionIndex(partition), static_cast<std::uint32_t>(shared_.shards.size()));
+    return owner_of(topic, model::PartitionIndex(partition),
+                    static_cast<std::uint32_t>(shared_.shards.size()));
   }
 
   [[nodiscard]] std::shared_ptr<const model::ClusterImage> image() const { return image_; }
   void set_image(std::shared_ptr<const model::ClusterImage> image) { image_ = std::move(image); }
 
   /// @return nullptr if this shard does not host it.
-  [[nodiscard]] std::shared_ptr<Partition> find(std::string_view topic, std::int32_t partition) const;
+  [[nodiscard]] std::shared_ptr<Partition> find(std::string_view topic,
+                                                std::int32_t partition) const;
   void add(std::shared_ptr<Partition> partition);
   /// Takes it out; requests that hold it go on. @return what was there, or nullptr.
   std::shared_ptr<Partition> remove(const model::TopicPartition& partition);
@@ -60,9 +62,11 @@ class BrokerShard {
 
   /// A partition that this broker leads.
   /// @param current_epoch  what the client thinks the leader epoch is; -1 = don't check
-  /// @errors unknown_topic_or_partition, not_leader_or_follower, kafka_storage_error (its log could not be opened),
+  /// @errors unknown_topic_or_partition, not_leader_or_follower, kafka_storage_error (its log could
+  /// not be opened),
   ///         fenced_leader_epoch, unknown_leader_epoch
-  [[nodiscard]] Result<std::shared_ptr<Partition>> find_led(std::string_view topic, std::int32_t partition,
+  [[nodiscard]] Result<std::shared_ptr<Partition>> find_led(std::string_view topic,
+                                                            std::int32_t partition,
                                                             std::int32_t current_epoch) const;
 
   [[nodiscard]] ParkedFetches& parked() { return parked_; }

@@ -11,8 +11,8 @@ namespace gregor::broker {
 namespace {
 
 constexpr std::size_t size_prefix_bytes = 4;
-// Slices below this are copied and leave with the bytes around them in one write; larger ones go by sendfile. Below it a
-// sendfile call costs more than the copy.
+// Slices below this are copied and leave with the bytes around them in one write; larger ones go by
+// sendfile. Below it a sendfile call costs more than the copy.
 constexpr std::uint64_t copied_slice_bytes_max = 16 * 1024;
 constexpr int log_lines_per_second = 5;
 constexpr std::string_view component = "connection";
@@ -47,9 +47,13 @@ void Disconnect::set() {
   for (runtime::OneShot* parked : parked_) parked->set();
 }
 
-Connection::Connection(runtime::Shard& shard, std::unique_ptr<runtime::Stream> stream, ConnectionInfo info,
-                       const ConnectionLimits& limits, FrameBudget& budget)
-    : shard_(shard), stream_(std::move(stream)), info_(std::move(info)), limits_(limits), budget_(budget) {
+Connection::Connection(runtime::Shard& shard, std::unique_ptr<runtime::Stream> stream,
+                       ConnectionInfo info, const ConnectionLimits& limits, FrameBudget& budget)
+    : shard_(shard),
+      stream_(std::move(stream)),
+      info_(std::move(info)),
+      limits_(limits),
+      budget_(budget) {
   info_.disconnect = &disconnect_;
   last_received_ = last_sent_ = shard_.clock().now();
 }
@@ -158,10 +162,12 @@ void Connection::refuse_size(std::int32_t size) {
   if (!sending_) requests_.spawn(drain());
 }
 
-runtime::Task<void> Connection::work(const FrameHandler& handler, std::shared_ptr<Exchange> exchange) {
+runtime::Task<void> Connection::work(const FrameHandler& handler,
+                                     std::shared_ptr<Exchange> exchange) {
   exchange->outcome = co_await handler(info_, exchange->frame);
   if (std::holds_alternative<CloseConnection>(*exchange->outcome)) stopping_ = true;
-  // The frame's bytes are not needed for the answer; its memory goes back before a slow reader takes the answer.
+  // The frame's bytes are not needed for the answer; its memory goes back before a slow reader
+  // takes the answer.
   exchange->frame = FrameBuffer();
   exchange->reservation = FrameBudget::Reservation();
   if (!sending_) co_await drain();
@@ -205,12 +211,13 @@ runtime::Task<bool> Connection::send(ResponseFrame response) {
 }
 
 // Copies a small slice behind `pending`; sends `pending` and then the slice if it is large.
-runtime::Task<bool> Connection::add_slice(const storage::LogSlice& slice, std::vector<std::byte>& pending) {
+runtime::Task<bool> Connection::add_slice(const storage::LogSlice& slice,
+                                          std::vector<std::byte>& pending) {
   if (slice.size <= copied_slice_bytes_max || !stream_->can_send_file()) {
     const std::size_t start = pending.size();
     pending.resize(start + slice.size);
     const auto got = slice.file->read_at(slice.position, ByteSpan(pending).subspan(start));
-    co_return got && *got == slice.size;
+    co_return got&&* got == slice.size;
   }
   const bool head_sent = co_await write_bytes(pending);
   if (!head_sent) co_return false;
@@ -252,8 +259,8 @@ void Connection::log_closing(std::string_view reason) {
   const auto now_ns = shard_.clock().now().time_since_epoch().count();
   const auto held_back = closing_lines().admit(now_ns);
   if (held_back < 0) return;
-  log::warn(component, "closing {}:{} on {}: {} ({} more such lines held back)", info_.peer.host, info_.peer.port,
-            info_.listener, reason, held_back);
+  log::warn(component, "closing {}:{} on {}: {} ({} more such lines held back)", info_.peer.host,
+            info_.peer.port, info_.listener, reason, held_back);
 }
 
 void Connection::stop() {
@@ -265,7 +272,8 @@ void Connection::stop() {
 bool Connection::frame_is_stalled(runtime::Instant now) const {
   if (reading_ != Reading::in_frame) return false;
   if (now - std::max(frame_started_, last_received_) > limits_.stall_max) return true;
-  const auto allowed = limits_.stall_max + std::chrono::seconds(frame_received_ / ConnectionLimits::frame_rate_min);
+  const auto allowed =
+      limits_.stall_max + std::chrono::seconds(frame_received_ / ConnectionLimits::frame_rate_min);
   return now - frame_started_ > allowed;
 }
 

@@ -1,4 +1,5 @@
-// One client connection: cuts frames from the stream, lets several requests be worked on at once, answers in order.
+// One client connection: cuts frames from the stream, lets several requests be worked on at once,
+// answers in order.
 #pragma once
 
 #include <array>
@@ -34,26 +35,29 @@ class Disconnect {
 
 /// Who is connected and through which door.
 struct ConnectionInfo {
-  std::string listener;                    ///< listener name, e.g. PLAINTEXT
+  std::string listener;  ///< listener name, e.g. PLAINTEXT
   std::string principal = "User:ANONYMOUS";
   runtime::SocketAddress peer;
-  Disconnect* disconnect = nullptr;        ///< of this connection
+  Disconnect* disconnect = nullptr;  ///< of this connection
 };
 
 struct ConnectionLimits {
   std::size_t frame_bytes_max = 100 * 1024 * 1024;  ///< socket.request.max.bytes
   std::size_t pipelined_max = 16;                   ///< requests worked on at once
   runtime::Duration idle_max{};                     ///< connections.max.idle.ms
-  runtime::Duration stall_max{};  ///< an answer without progress, or a frame slower than frame_rate_min, for so long
+  runtime::Duration stall_max{};  ///< an answer without progress, or a frame slower than
+                                  ///< frame_rate_min, for so long
   /// Bytes per second that a frame has to reach once stall_max has passed.
   static constexpr std::int64_t frame_rate_min = 8 * 1024;
 };
 
 /// Works on one frame. The buffer stays alive until the task has ended.
-using FrameHandler = std::function<runtime::Task<Outcome>(const ConnectionInfo&, FrameBuffer& frame)>;
+using FrameHandler =
+    std::function<runtime::Task<Outcome>(const ConnectionInfo&, FrameBuffer& frame)>;
 
 /// Thread:    its shard.
-/// Invariant: answers leave in the order of their requests; after a bad frame nothing more is read, what is pending is
+/// Invariant: answers leave in the order of their requests; after a bad frame nothing more is read,
+/// what is pending is
 ///            still answered, then the stream is closed.
 class Connection {
  public:
@@ -61,7 +65,8 @@ class Connection {
              const ConnectionLimits& limits, FrameBudget& budget);
   ~Connection();
 
-  /// Serves until the peer leaves, an error closes the connection, or stop() is called. Ends when nothing runs any more.
+  /// Serves until the peer leaves, an error closes the connection, or stop() is called. Ends when
+  /// nothing runs any more.
   runtime::Task<void> serve(const FrameHandler& handler);
 
   /// Reads no more; requests under way are answered, then it closes.

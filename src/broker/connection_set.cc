@@ -12,9 +12,11 @@ namespace {
 
 // Negative = never; so is what the clock cannot hold.
 runtime::Duration limit_of(std::int64_t limit_ms) {
-  constexpr auto most = std::chrono::duration_cast<std::chrono::milliseconds>(runtime::Duration::max());
+  constexpr auto most =
+      std::chrono::duration_cast<std::chrono::milliseconds>(runtime::Duration::max());
   const bool is_never = limit_ms < 0 || limit_ms > most.count();
-  return is_never ? runtime::Duration::max() : runtime::Duration(std::chrono::milliseconds(limit_ms));
+  return is_never ? runtime::Duration::max()
+                  : runtime::Duration(std::chrono::milliseconds(limit_ms));
 }
 
 ConnectionLimits limits_of(const config::BrokerConfig& config) {
@@ -29,7 +31,8 @@ ConnectionLimits limits_of(const config::BrokerConfig& config) {
 // Idle and stalled connections are found so late at most, as a part of the shorter limit.
 runtime::Duration check_interval(const ConnectionLimits& limits) {
   const runtime::Duration part = std::min(limits.idle_max, limits.stall_max) / 4;
-  return std::clamp<runtime::Duration>(part, std::chrono::milliseconds(50), std::chrono::seconds(5));
+  return std::clamp<runtime::Duration>(part, std::chrono::milliseconds(50),
+                                       std::chrono::seconds(5));
 }
 
 }  // namespace
@@ -37,8 +40,11 @@ runtime::Duration check_interval(const ConnectionLimits& limits) {
 ConnectionSet::ConnectionSet(BrokerShard& shard)
     : shard_(shard),
       limits_(limits_of(shard.config())),
-      budget_(shard.shard(), static_cast<std::size_t>(shard.config().frame_bytes_max_total) / shard.shard().count()),
-      handler_([&shard](const ConnectionInfo& connection, FrameBuffer& frame) { return dispatch(shard, connection, frame); }),
+      budget_(shard.shard(), static_cast<std::size_t>(shard.config().frame_bytes_max_total) /
+                                 shard.shard().count()),
+      handler_([&shard](const ConnectionInfo& connection, FrameBuffer& frame) {
+        return dispatch(shard, connection, frame);
+      }),
       stopped_(shard.shard()) {}
 
 ConnectionSet::~ConnectionSet() { shard_.shard().cancel_timer(check_timer_); }
@@ -53,8 +59,8 @@ void ConnectionSet::take(std::unique_ptr<runtime::AcceptedSocket> socket, std::s
   ConnectionInfo info;
   info.listener = std::move(listener);
   info.peer = (*stream)->peer();
-  auto connection =
-      std::make_shared<Connection>(shard_.shard(), std::move(*stream), std::move(info), limits_, budget_);
+  auto connection = std::make_shared<Connection>(shard_.shard(), std::move(*stream),
+                                                 std::move(info), limits_, budget_);
   tasks_.spawn(serve(std::move(connection)));
   if (check_timer_ == 0) schedule_check();
 }

@@ -22,7 +22,8 @@ class ConnectionSet {
   /// Serves an accepted socket from now on.
   void take(std::unique_ptr<runtime::AcceptedSocket> socket, std::string listener);
 
-  /// Requests under way are answered, then all are closed; at `deadline` without waiting any longer.
+  /// Requests under way are answered, then all are closed; at `deadline` without waiting any
+  /// longer.
   runtime::Task<void> stop(runtime::Instant deadline);
 
   [[nodiscard]] std::size_t size() const { return connections_.size(); }

@@ -35,7 +35,8 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   void send(const std::string& bytes) const {
-    EXPECT_EQ(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+    EXPECT_EQ(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
   }
   [[nodiscard]] std::string receive(std::size_t size) const {
     std::string out(size, '\0');

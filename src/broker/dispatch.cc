@@ -22,7 +22,8 @@ using protocol::ApiVersion;
 Outcome close_with(std::string reason) { return CloseConnection{std::move(reason)}; }
 
 template <class Message>
-Outcome encode(RequestContext& context, ApiKey key, std::int32_t correlation_id, const Message& message) {
+Outcome encode(RequestContext& context, ApiKey key, std::int32_t correlation_id,
+               const Message& message) {
   protocol::Writer writer;
   const std::size_t start = protocol::begin_frame(writer);
   protocol::encode_response_header(writer, key, context.version, correlation_id);
@@ -42,12 +43,14 @@ Outcome encode(RequestContext& context, ApiKey key, std::int32_t correlation_id,
 }
 
 template <class Handler>
-runtime::Task<Outcome> handle(RequestContext& context, protocol::Reader& reader, std::int32_t correlation_id) {
+runtime::Task<Outcome> handle(RequestContext& context, protocol::Reader& reader,
+                              std::int32_t correlation_id) {
   using Api = typename Handler::Api;
   auto request = Api::Request::decode(reader, context.version);
   if (!request) {
-    co_return close_with(fmt::format("malformed request of api {} version {}: {}", static_cast<int>(Api::key),
-                                     context.version, request.error().detail));
+    co_return close_with(fmt::format("malformed request of api {} version {}: {}",
+                                     static_cast<int>(Api::key), context.version,
+                                     request.error().detail));
   }
   typename Api::Response answer = co_await Handler::handle(context, std::move(*request));
   if (context.close_reason) co_return close_with(std::move(*context.close_reason));
@@ -71,7 +74,8 @@ constexpr Row row() {
 template <class... Handlers>
 auto make_rows(std::tuple<Handlers...>*) {
   std::array<Row, sizeof...(Handlers)> all{row<Handlers>()...};
-  std::sort(all.begin(), all.end(), [](const Row& a, const Row& b) { return a.api.key < b.api.key; });
+  std::sort(all.begin(), all.end(),
+            [](const Row& a, const Row& b) { return a.api.key < b.api.key; });
   return all;
 }
 
@@ -82,7 +86,8 @@ const auto& rows() {
 
 const Row* find_row(ApiKey key) {
   const auto& all = rows();
-  auto found = std::find_if(all.begin(), all.end(), [key](const Row& r) { return r.api.key == key; });
+  auto found =
+      std::find_if(all.begin(), all.end(), [key](const Row& r) { return r.api.key == key; });
   return found == all.end() ? nullptr : &*found;
 }
 
@@ -97,25 +102,30 @@ std::span<const ServedApi> served_apis() {
   return apis;
 }
 
-runtime::Task<Outcome> dispatch(BrokerShard& shard, const ConnectionInfo& connection, FrameBuffer& frame) {
+runtime::Task<Outcome> dispatch(BrokerShard& shard, const ConnectionInfo& connection,
+                                FrameBuffer& frame) {
   protocol::Reader reader(std::as_const(frame).bytes());
   auto header = protocol::decode_request_header(reader);
   if (!header) co_return close_with("malformed request header: " + header.error().detail);
   const auto key = static_cast<ApiKey>(header->request_api_key);
   const Row* found = find_row(key);
-  if (found == nullptr) co_return close_with(fmt::format("api {} is not served", header->request_api_key));
+  if (found == nullptr)
+    co_return close_with(fmt::format("api {} is not served", header->request_api_key));
 
   RequestContext context(shard, connection, frame);
   context.version = header->request_api_version;
   context.client_id = header->client_id;
   context.image = shard.image();
-  const bool served = context.version >= found->handled.lowest && context.version <= found->handled.highest;
+  const bool served =
+      context.version >= found->handled.lowest && context.version <= found->handled.highest;
   if (!served && key == ApiKey::api_versions) {
     context.version = 0;
-    co_return encode(context, key, header->correlation_id, ApiVersionsHandler::unsupported_version());
+    co_return encode(context, key, header->correlation_id,
+                     ApiVersionsHandler::unsupported_version());
   }
   if (!served) {
-    co_return close_with(fmt::format("api {} version {} is not served", header->request_api_key, context.version));
+    co_return close_with(
+        fmt::format("api {} version {} is not served", header->request_api_key, context.version));
   }
   co_return co_await found->handle(context, reader, header->correlation_id);
 }

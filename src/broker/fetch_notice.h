@@ -1,5 +1,5 @@
-// Parked fetches: a fetch waits on its connection's shard and leaves one one-shot notice on each shard that owns some of
-// its partitions.
+// Parked fetches: a fetch waits on its connection's shard and leaves one one-shot notice on each
+// shard that owns some of its partitions.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +48,8 @@ class FetchNotices {
     std::shared_ptr<Partition> partition;
     model::Offset seen;  ///< high watermark that the fetch has read up to
   };
-  /// Fires once, when the partitions have together grown by `bytes_wanted` since they were read, or one of them goes.
+  /// Fires once, when the partitions have together grown by `bytes_wanted` since they were read, or
+  /// one of them goes.
   void arm(NoticeId notice, std::uint64_t bytes_wanted, std::vector<Place> places);
   void disarm(NoticeId notice);
   /// Called by the partitions.

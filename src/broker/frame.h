@@ -1,4 +1,5 @@
-// Frames as they come from a connection: owned bytes, and the budget that their memory is taken from.
+// Frames as they come from a connection: owned bytes, and the budget that their memory is taken
+// from.
 #pragma once
 
 #include <coroutine>
@@ -13,8 +14,8 @@
 
 namespace gregor::broker {
 
-/// Owned bytes without an initial fill: pages of a large frame are first touched when its bytes arrive, so that a
-/// declared length costs no memory.
+/// Owned bytes without an initial fill: pages of a large frame are first touched when its bytes
+/// arrive, so that a declared length costs no memory.
 class FrameBuffer {
  public:
   FrameBuffer() = default;
@@ -33,15 +34,16 @@ class FrameBuffer {
 
 /// The memory that large frames of one shard may take at a time.
 ///
-/// Frames up to small_frame_bytes pass freely (they are bounded by the limits of connections and pipelining). A larger
-/// one reserves its size before its body is read, first come first served. One that is larger than the whole budget is
-/// admitted when nothing else is. A full budget delays reading and never answering.
-/// Thread: one shard.
+/// Frames up to small_frame_bytes pass freely (they are bounded by the limits of connections and
+/// pipelining). A larger one reserves its size before its body is read, first come first served.
+/// One that is larger than the whole budget is admitted when nothing else is. A full budget delays
+/// reading and never answering. Thread: one shard.
 class FrameBudget {
  public:
   static constexpr std::size_t small_frame_bytes = 64 * 1024;
 
-  FrameBudget(runtime::Shard& shard, std::size_t bytes_max) : shard_(shard), bytes_max_(bytes_max) {}
+  FrameBudget(runtime::Shard& shard, std::size_t bytes_max)
+      : shard_(shard), bytes_max_(bytes_max) {}
   ~FrameBudget();
 
   /// Gives its bytes back when destroyed.
@@ -76,7 +78,9 @@ class FrameBudget {
     std::size_t bytes;
     runtime::OneShot* turn;
   };
-  [[nodiscard]] bool fits(std::size_t bytes) const { return used_ == 0 || used_ + bytes <= bytes_max_; }
+  [[nodiscard]] bool fits(std::size_t bytes) const {
+    return used_ == 0 || used_ + bytes <= bytes_max_;
+  }
   void release(std::size_t bytes);
   void admit();
 

@@ -36,7 +36,8 @@ Housekeeping::Housekeeping(runtime::Shard& shard, BrokerShared& shared, storage:
 
 void Housekeeping::start() {
   // Folders that an earlier run left are past their delay.
-  for (std::string& path : dirs_.deleted_folders()) doomed_.push_back({std::move(path), shard_.clock().now()});
+  for (std::string& path : dirs_.deleted_folders())
+    doomed_.push_back({std::move(path), shard_.clock().now()});
   tasks_.spawn(run());
 }
 
@@ -48,7 +49,8 @@ runtime::Task<void> Housekeeping::stop() {
 runtime::Task<void> Housekeeping::run() {
   const config::BrokerConfig& config = shared_.config;
   const std::int64_t interval_ms =
-      std::min({config.replica_high_watermark_checkpoint_interval_ms, std::int64_t{config.log_flush_offset_checkpoint_interval_ms},
+      std::min({config.replica_high_watermark_checkpoint_interval_ms,
+                std::int64_t{config.log_flush_offset_checkpoint_interval_ms},
                 std::int64_t{config.log_flush_start_offset_checkpoint_interval_ms}});
   for (;;) {
     co_await remove_deleted();
@@ -56,7 +58,9 @@ runtime::Task<void> Housekeeping::run() {
     const bool stopped = co_await stopping_.wait_until(next);
     if (stopped) co_return;
     const bool written = co_await write_checkpoints();
-    if (!written) log::warn(component, "checkpoints are older than they should be; the next start may take longer");
+    if (!written)
+      log::warn(component,
+                "checkpoints are older than they should be; the next start may take longer");
   }
 }
 
@@ -99,13 +103,15 @@ runtime::Task<bool> Housekeeping::write_checkpoints() {
 
 runtime::Task<void> Housekeeping::remove_deleted() {
   const auto delay = std::chrono::milliseconds(shared_.config.topic_defaults.file_delete_delay_ms);
-  for (std::string& path : partitions_.take_retired()) doomed_.push_back({std::move(path), shard_.clock().now() + delay});
+  for (std::string& path : partitions_.take_retired())
+    doomed_.push_back({std::move(path), shard_.clock().now() + delay});
   while (!doomed_.empty() && doomed_.front().due <= shard_.clock().now()) {
     const std::string path = std::move(doomed_.front().path);
     doomed_.pop_front();
     auto remove = [this, &path] { return dirs_.remove_deleted(path); };
     auto removed = co_await runtime::offload(shard_, remove);
-    if (!removed) log::error(component, "{} could not be removed: {}", path, removed.error().detail);
+    if (!removed)
+      log::error(component, "{} could not be removed: {}", path, removed.error().detail);
   }
 }
 

@@ -15,7 +15,8 @@ namespace gregor::broker {
 /// Thread: shard 0.
 class Housekeeping {
  public:
-  Housekeeping(runtime::Shard& shard, BrokerShared& shared, storage::LogDirs& dirs, LocalPartitions& partitions);
+  Housekeeping(runtime::Shard& shard, BrokerShared& shared, storage::LogDirs& dirs,
+               LocalPartitions& partitions);
 
   void start();
   /// Ends when nothing runs any more.

@@ -9,13 +9,17 @@ namespace gregor::broker {
 
 Partition::Partition(std::unique_ptr<storage::PartitionLog> log, model::Uuid topic_id,
                      std::shared_ptr<const config::TopicConfig> config)
-    : log_(std::move(log)), topic_id_(topic_id), config_(std::move(config)), size_seen_(log_->size_bytes()) {
+    : log_(std::move(log)),
+      topic_id_(topic_id),
+      config_(std::move(config)),
+      size_seen_(log_->size_bytes()) {
   log_->on_log_end([this](model::Offset end) { log_end_moved(end); });
 }
 
 void Partition::watch(NoticeId notice, model::Offset seen) {
   watchers_.push_back(notice);
-  // Something came between the read and this call: it may be more than was asked for, so look again.
+  // Something came between the read and this call: it may be more than was asked for, so look
+  // again.
   if (retired_ || log_->high_watermark() > seen) progress_(notice, UINT64_MAX);
 }
 

@@ -1,4 +1,5 @@
-// One partition that this broker hosts: its log, its leadership, and who waits for its high watermark.
+// One partition that this broker hosts: its log, its leadership, and who waits for its high
+// watermark.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,8 @@
 
 namespace gregor::broker {
 
-/// Names a parked fetch; made by the shard of its connection (the shard's number is in the upper bits).
+/// Names a parked fetch; made by the shard of its connection (the shard's number is in the upper
+/// bits).
 using NoticeId = std::uint64_t;
 
 /// What the controller said of a partition, as this broker needs it.
@@ -24,7 +26,8 @@ struct Leadership {
   std::vector<model::BrokerId> isr;
 };
 
-/// Thread: the shard that owns it. Held by shared_ptr: a request that awaits keeps it while it is being deleted.
+/// Thread: the shard that owns it. Held by shared_ptr: a request that awaits keeps it while it is
+/// being deleted.
 class Partition {
  public:
   Partition(std::unique_ptr<storage::PartitionLog> log, model::Uuid topic_id,
@@ -37,9 +40,11 @@ class Partition {
   [[nodiscard]] std::int32_t min_insync_replicas() const { return config_->min_insync_replicas; }
   [[nodiscard]] bool is_retired() const { return retired_; }
 
-  /// Called with (notice, new bytes) for each watcher when the high watermark moves, and with 0 bytes when the partition
-  /// goes. Set once.
-  void on_progress(UniqueFunction<void(NoticeId, std::uint64_t)> callback) { progress_ = std::move(callback); }
+  /// Called with (notice, new bytes) for each watcher when the high watermark moves, and with 0
+  /// bytes when the partition goes. Set once.
+  void on_progress(UniqueFunction<void(NoticeId, std::uint64_t)> callback) {
+    progress_ = std::move(callback);
+  }
 
   /// The notice is told of progress beyond `seen` from now on; at once if there is some already.
   void watch(NoticeId notice, model::Offset seen);

@@ -31,11 +31,14 @@ struct RequestContext {
   std::shared_ptr<const model::ClusterImage> image;
 
   /// Owns a text that the answer refers to.
-  [[nodiscard]] std::string_view keep(std::string text) { return kept_.emplace_back(std::move(text)); }
+  [[nodiscard]] std::string_view keep(std::string text) {
+    return kept_.emplace_back(std::move(text));
+  }
 
   /// The writable bytes behind a view into this request's frame.
   [[nodiscard]] ByteSpan writable(ByteView part) const {
-    return frame.bytes().subspan(static_cast<std::size_t>(part.data() - frame.bytes().data()), part.size());
+    return frame.bytes().subspan(static_cast<std::size_t>(part.data() - frame.bytes().data()),
+                                 part.size());
   }
 
   /// Log slices of the answer's records fields with external bytes, in their order.

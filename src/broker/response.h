@@ -1,4 +1,5 @@
-// What a request ends in: an answer (bytes, with log slices between them), silence, or the end of its connection.
+// What a request ends in: an answer (bytes, with log slices between them), silence, or the end of
+// its connection.
 #pragma once
 
 #include <cstdint>

@@ -26,7 +26,8 @@ constexpr std::int32_t default_broker_id = 1;  // embedded store, nothing config
 class TopicConfigTable final : public controller::TopicConfigRules {
  public:
   explicit TopicConfigTable(const config::BrokerConfig& broker) : broker_(broker) {}
-  [[nodiscard]] Result<model::ConfigEntries> check(const model::ConfigEntries& configs) const override {
+  [[nodiscard]] Result<model::ConfigEntries> check(
+      const model::ConfigEntries& configs) const override {
     return config::check_topic_configs(broker_, configs);
   }
 
@@ -108,9 +109,11 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   if (auto chosen = choose_broker_id(); !chosen) co_return fail(std::move(chosen.error()));
   auto store = co_await open_metadata();
   if (!store) co_return fail(std::move(store.error()));
-  if (auto written = co_await take_dirs(store->cluster_id); !written) co_return fail(std::move(written.error()));
+  if (auto written = co_await take_dirs(store->cluster_id); !written)
+    co_return fail(std::move(written.error()));
   if (store->was_empty) {
-    if (auto adopted = co_await adopt_folders(); !adopted) co_return fail(std::move(adopted.error()));
+    if (auto adopted = co_await adopt_folders(); !adopted)
+      co_return fail(std::move(adopted.error()));
   }
   auto bound = acceptor_.bind(shared_.config.listeners);
   if (!bound) co_return fail(std::move(bound.error()));
@@ -133,7 +136,8 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
 runtime::Task<Result<void>> Server::State::open_dirs() {
   storage::LogDirsOptions options;
   options.paths = shared_.config.log_dirs;
-  options.recovery_threads_per_dir = static_cast<std::uint32_t>(shared_.config.num_recovery_threads_per_data_dir);
+  options.recovery_threads_per_dir =
+      static_cast<std::uint32_t>(shared_.config.num_recovery_threads_per_data_dir);
   auto open = [this, &options] { return storage::LogDirs::open(shard_.file_system(), options); };
   auto opened = co_await runtime::offload(shard_, open);
   if (!opened) co_return fail(std::move(opened.error()));
@@ -146,11 +150,13 @@ Result<void> Server::State::choose_broker_id() {
   const std::int32_t configured = shared_.config.broker_id;
   if (stored && configured != -1 && *stored != configured) {
     return fail(ErrorCode::invalid_config,
-                fmt::format("broker.id is {}, but meta.properties in {} says {}. If the data was moved here on purpose, "
+                fmt::format("broker.id is {}, but meta.properties in {} says {}. If the data was "
+                            "moved here on purpose, "
                             "set broker.id={} or correct the file.",
                             configured, dirs_->paths()[0], *stored, *stored));
   }
-  shared_.broker_id = model::BrokerId(stored.value_or(configured != -1 ? configured : default_broker_id));
+  shared_.broker_id =
+      model::BrokerId(stored.value_or(configured != -1 ? configured : default_broker_id));
   return {};
 }
 
@@ -159,10 +165,12 @@ ControllerSettings Server::State::controller_settings() const {
   ControllerSettings settings;
   settings.broker_id = shared_.broker_id;
   for (const config::Listener& listener : config.advertised_listeners) {
-    settings.listener_security_protocols[listener.name] = config::security_protocol_name(listener.protocol);
+    settings.listener_security_protocols[listener.name] =
+        config::security_protocol_name(listener.protocol);
   }
   settings.default_partitions = config.num_partitions;
-  settings.default_replication_factor = static_cast<std::int16_t>(config.default_replication_factor);
+  settings.default_replication_factor =
+      static_cast<std::int16_t>(config.default_replication_factor);
   settings.delete_topic_enable = config.delete_topic_enable;
   return settings;
 }
@@ -171,15 +179,16 @@ runtime::Task<Result<StoreFacts>> Server::State::open_metadata() {
   auto store = co_await open_store_(shard_, dirs_->paths()[0]);
   if (!store) co_return fail(std::move(store.error()));
   store_ = std::move(*store);
-  controller_ =
-      std::make_unique<ControllerService>(shard_, *store_, partitions_, topic_configs_, controller_settings());
+  controller_ = std::make_unique<ControllerService>(shard_, *store_, partitions_, topic_configs_,
+                                                    controller_settings());
   shared_.controller = controller_.get();
   const auto meta = dirs_->meta();
   auto facts = co_await controller_->prepare(meta.cluster_id.value_or(""));
   if (!facts) co_return fail(std::move(facts.error()));
   if (meta.cluster_id && *meta.cluster_id != facts->cluster_id) {
     co_return fail(ErrorCode::inconsistent_cluster_id,
-                   fmt::format("the log dirs belong to cluster {}, the metadata store to cluster {}. Point log.dirs at the "
+                   fmt::format("the log dirs belong to cluster {}, the metadata store to cluster "
+                               "{}. Point log.dirs at the "
                                "right folders, or remove meta.properties to hand them over.",
                                *meta.cluster_id, facts->cluster_id));
   }
@@ -200,7 +209,8 @@ runtime::Task<Result<void>> Server::State::adopt_folders() {
     folders.push_back({found.partition, found.topic_id, found.last_epoch});
   }
   if (folders.empty()) co_return Result<void>();
-  log::info(component, "the metadata store is empty: taking over {} partition folders", folders.size());
+  log::info(component, "the metadata store is empty: taking over {} partition folders",
+            folders.size());
   co_return co_await controller_->adopt_partitions(std::move(folders));
 }
 
@@ -224,7 +234,9 @@ ServerFacts Server::State::facts(const std::string& cluster_id) const {
 void Server::State::warn_of_unclaimed() const {
   const auto names = partitions_.unclaimed();
   if (names.empty()) return;
-  log::warn(component, "{} partition folders are of topics that the metadata store does not know, e.g. {}; they are left alone",
+  log::warn(component,
+            "{} partition folders are of topics that the metadata store does not know, e.g. {}; "
+            "they are left alone",
             names.size(), to_string(names.front()));
 }
 
@@ -262,7 +274,8 @@ runtime::Task<bool> Server::State::close_dirs(std::int64_t broker_epoch) {
     bool all = true;
     for (std::uint32_t dir = 0; dir < dirs_->paths().size(); ++dir) {
       if (auto done = dirs_->write_clean_shutdown_marker(dir, broker_epoch); !done) {
-        log::error(component, "no clean-shutdown marker in {}: {}", dirs_->paths()[dir], done.error().detail);
+        log::error(component, "no clean-shutdown marker in {}: {}", dirs_->paths()[dir],
+                   done.error().detail);
         all = false;
       }
     }

@@ -1,5 +1,5 @@
-// Server: one broker: log dirs, metadata store, controller, partitions, listeners, on the shards that it is given.
-// The same code runs on the real and on the simulated runtime.
+// Server: one broker: log dirs, metadata store, controller, partitions, listeners, on the shards
+// that it is given. The same code runs on the real and on the simulated runtime.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ namespace gregor::broker {
 
 /// Opens the metadata store; called on shard 0, once the log dirs are locked.
 /// @param first_log_dir  where an embedded store keeps its file
-using StoreFactory = std::function<runtime::Task<Result<std::unique_ptr<metadata::Store>>>(runtime::Shard& shard,
-                                                                                             std::string first_log_dir)>;
+using StoreFactory = std::function<runtime::Task<Result<std::unique_ptr<metadata::Store>>>(
+    runtime::Shard& shard, std::string first_log_dir)>;
 
 struct ServerOptions {
   config::BrokerConfig config;
@@ -38,8 +38,10 @@ struct ServerFacts {
 };
 
 /// Thread:    constructed anywhere before the shards run; start() and stop() on shard 0.
-/// Lifetime:  after stop() has ended it may be destroyed on shard 0 or once the loops have stopped. Without stop() (a
-///            crash in the simulator) it may only be destroyed when nothing will run on its shards any more.
+/// Lifetime:  after stop() has ended it may be destroyed on shard 0 or once the loops have stopped.
+/// Without stop() (a
+///            crash in the simulator) it may only be destroyed when nothing will run on its shards
+///            any more.
 class Server {
  public:
   explicit Server(ServerOptions options);
@@ -48,11 +50,13 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   /// Opens everything; ends when clients are served.
-  /// @errors what made the start impossible, with a text for people; nothing is served then, stop() may still be called
+  /// @errors what made the start impossible, with a text for people; nothing is served then, stop()
+  /// may still be called
   runtime::Task<Result<ServerFacts>> start();
 
-  /// Graceful: no new connections, requests under way are answered (at most some seconds), logs are flushed and closed,
-  /// checkpoints and the clean-shutdown markers written, the store's session ended.
+  /// Graceful: no new connections, requests under way are answered (at most some seconds), logs are
+  /// flushed and closed, checkpoints and the clean-shutdown markers written, the store's session
+  /// ended.
   /// @return false if something could not be written, so that the next start will recover.
   runtime::Task<bool> stop();
 

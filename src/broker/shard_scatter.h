@@ -1,5 +1,5 @@
-// Spreads the parts of a request over the shards that own them, one message per shard, and brings the answers back in
-// the order of the parts.
+// Spreads the parts of a request over the shards that own them, one message per shard, and brings
+// the answers back in the order of the parts.
 #pragma once
 
 #include <cstddef>
@@ -15,15 +15,16 @@
 
 namespace gregor::broker {
 
-/// The shard that owns a partition: the topic's name picks where its partition 0 lies, the others follow in turn.
-/// Same result in every run (FNV-1a, 64 bit).
-[[nodiscard]] inline runtime::ShardId owner_of(std::string_view topic, model::PartitionIndex partition,
+/// The shard that owns a partition: the topic's name picks where its partition 0 lies, the others
+/// follow in turn. Same result in every run (FNV-1a, 64 bit).
+[[nodiscard]] inline runtime::ShardId owner_of(std::string_view topic,
+                                               model::PartitionIndex partition,
                                                std::uint32_t shard_count) {
   std::uint64_t hash = 14695981039346656037U;
   for (const char c : topic) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
   hash ^= hash >> 32;
-  return runtime::ShardId(
-      static_cast<std::uint32_t>((hash + static_cast<std::uint32_t>(partition.value())) % shard_count));
+  return runtime::ShardId(static_cast<std::uint32_t>(
+      (hash + static_cast<std::uint32_t>(partition.value())) % shard_count));
 }
 
 namespace detail {
@@ -35,8 +36,8 @@ struct ShardParts {
 };
 
 template <class Part, class Answer, class Work>
-runtime::Task<void> ask_shard(runtime::Shard& home, runtime::ShardId target, ShardParts<Part>& group, Work& work,
-                              std::vector<Answer>& answers) {
+runtime::Task<void> ask_shard(runtime::Shard& home, runtime::ShardId target,
+                              ShardParts<Part>& group, Work& work, std::vector<Answer>& answers) {
   std::span<Part* const> parts(group.parts);
   auto question = [&work, target, parts] { return work(target, parts); };
   std::vector<Answer> got = co_await runtime::call_on(home, target, question);
@@ -45,13 +46,15 @@ runtime::Task<void> ask_shard(runtime::Shard& home, runtime::ShardId target, Sha
 
 }  // namespace detail
 
-/// Runs `work(shard id, parts)`, which returns a Task<std::vector<Answer>> with one answer per part, on every shard that
-/// owns some of `parts`. Messages to one shard keep the order of the calls.
+/// Runs `work(shard id, parts)`, which returns a Task<std::vector<Answer>> with one answer per
+/// part, on every shard that owns some of `parts`. Messages to one shard keep the order of the
+/// calls.
 ///
 /// @param owner  gives the shard of a part
 /// @return answers in the order of `parts`
 template <class Answer, class Part, class Owner, class Work>
-runtime::Task<std::vector<Answer>> scatter(runtime::Shard& home, std::span<Part> parts, Owner owner, Work work) {
+runtime::Task<std::vector<Answer>> scatter(runtime::Shard& home, std::span<Part> parts, Owner owner,
+                                           Work work) {
   std::map<runtime::ShardId, detail::ShardParts<Part>> groups;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     auto& group = groups[owner(parts[i])];

@@ -96,10 +96,10 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& row) { return row.param.name; });
 
 TEST(RecordTest, TheSmallestRecordAndOddOnesAreAccepted) {
-  for (const char* hex : {"0c 00 00 00 01 01 00",         // null key, null value
-                          "0c 7f 00 00 01 01 00",         // attributes set
-                          "0c 00 00 00 00 00 00",         // empty key, empty value
-                          "10 00 00 00 01 01 02 00 01",   // empty header key, null value
+  for (const char* hex : {"0c 00 00 00 01 01 00",        // null key, null value
+                          "0c 7f 00 00 01 01 00",        // attributes set
+                          "0c 00 00 00 00 00 00",        // empty key, empty value
+                          "10 00 00 00 01 01 02 00 01",  // empty header key, null value
                           "10 00 80 00 00 01 01 80 00",  // overlong numbers
                           "1e 00 ff ff ff ff ff ff ff ff ff 01 00 01 01 00"}) {  // delta INT64_MIN
     EXPECT_EQ(test::code_of(test::raw_batch(from_hex(hex))), ErrorCode::none) << hex;

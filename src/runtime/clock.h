@@ -26,7 +26,8 @@ class Clock {
   virtual ~Clock() = default;
   /// Monotonic time, for deadlines and durations.
   [[nodiscard]] virtual Instant now() const = 0;
-  /// Wall-clock time in ms since 1970 (UTC); may jump. Only for timestamps that people or records see.
+  /// Wall-clock time in ms since 1970 (UTC); may jump. Only for timestamps that people or records
+  /// see.
   [[nodiscard]] virtual std::int64_t wall_ms() const = 0;
 };
 

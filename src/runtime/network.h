@@ -26,21 +26,25 @@ struct SocketAddress {
 class Stream {
  public:
   virtual ~Stream() = default;
-  /// Waits until at least one byte is there, reads up to out.size(). @return bytes read; 0 = the peer closed in order.
+  /// Waits until at least one byte is there, reads up to out.size(). @return bytes read; 0 = the
+  /// peer closed in order.
   virtual Task<Result<std::size_t>> read_some(ByteSpan out) = 0;
   /// Writes all parts in order; ends when the last byte is in the socket's buffer.
   virtual Task<Result<void>> write(std::span<const ByteView> parts) = 0;
   /// True if send_file works on this transport (plain TCP: yes; TLS: no).
   [[nodiscard]] virtual bool can_send_file() const = 0;
-  /// Sends [position, position + size) of `file` without copying it through user space. Ends when all is sent. If the
-  /// file turns out shorter: error kafka_storage_error; the caller must close the stream, never pad.
-  virtual Task<Result<void>> send_file(const File& file, std::uint64_t position, std::uint64_t size) = 0;
+  /// Sends [position, position + size) of `file` without copying it through user space. Ends when
+  /// all is sent. If the file turns out shorter: error kafka_storage_error; the caller must close
+  /// the stream, never pad.
+  virtual Task<Result<void>> send_file(const File& file, std::uint64_t position,
+                                       std::uint64_t size) = 0;
   /// Fails pending and later operations; may be called at any time.
   virtual void close() = 0;
   [[nodiscard]] virtual const SocketAddress& peer() const = 0;
 };
 
-/// A connection taken from the listen queue, not yet bound to a shard. Movable between threads; closes if dropped.
+/// A connection taken from the listen queue, not yet bound to a shard. Movable between threads;
+/// closes if dropped.
 class AcceptedSocket {
  public:
   virtual ~AcceptedSocket() = default;
@@ -62,8 +66,10 @@ class Network {
   /// Binds and listens. @errors network_exception with EADDRINUSE, EACCES, ...
   [[nodiscard]] virtual Result<std::unique_ptr<Listener>> listen(const SocketAddress& address) = 0;
   /// Binds an accepted socket to this shard.
-  [[nodiscard]] virtual Result<std::unique_ptr<Stream>> adopt(std::unique_ptr<AcceptedSocket> socket) = 0;
-  virtual Task<Result<std::unique_ptr<Stream>>> connect(SocketAddress address, Instant deadline) = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<Stream>> adopt(
+      std::unique_ptr<AcceptedSocket> socket) = 0;
+  virtual Task<Result<std::unique_ptr<Stream>>> connect(SocketAddress address,
+                                                        Instant deadline) = 0;
 };
 
 }  // namespace gregor::runtime

@@ -24,7 +24,8 @@ using TimerId = std::uint64_t;  // 0 = none
 
 /// One thread, one event loop. State lives on exactly one shard; other shards send it messages.
 ///
-/// Thread: everything here only from the shard's own thread, except post(), id(), clock() and file_system().
+/// Thread: everything here only from the shard's own thread, except post(), id(), clock() and
+/// file_system().
 class Shard {
  public:
   virtual ~Shard() = default;
@@ -48,7 +49,8 @@ class Shard {
   /// After it returns the callback will not run. Ids that are 0, fired or unknown are ignored.
   virtual void cancel_timer(TimerId timer) = 0;
 
-  /// Runs `work` on a thread of the I/O pool, then `done` on this shard. `work` may block and touches nothing of a shard.
+  /// Runs `work` on a thread of the I/O pool, then `done` on this shard. `work` may block and
+  /// touches nothing of a shard.
   virtual void submit_io(UniqueFunction<void()> work, UniqueFunction<void()> done) = 0;
 
   /// Owner of tasks that were started on behalf of other shards (call_on).
@@ -114,18 +116,20 @@ inline Task<void> sleep_until(Shard& shard, Instant deadline) {
   co_await detail::TimerAwaiter{shard, deadline};
 }
 
-/// Runs `function` (which may block, and returns a value) on the I/O pool and gives its value. `function` is kept in the
-/// caller's frame: what it refers to must outlive the await.
+/// Runs `function` (which may block, and returns a value) on the I/O pool and gives its value.
+/// `function` is kept in the caller's frame: what it refers to must outlive the await.
 template <class F>
 Task<std::invoke_result_t<F&>> offload(Shard& shard, F function) {
   detail::OffloadAwaiter<F> awaiter{shard, std::move(function)};
   co_return co_await awaiter;
 }
 
-/// Runs `function` on shard `to` and gives the value of the task that it returns, back on shard `from`. `function` is not
-/// a coroutine itself: it returns a Task whose arguments it passes by value or that live in the caller's frame.
+/// Runs `function` on shard `to` and gives the value of the task that it returns, back on shard
+/// `from`. `function` is not a coroutine itself: it returns a Task whose arguments it passes by
+/// value or that live in the caller's frame.
 template <class F>
-Task<typename detail::TaskValue<std::invoke_result_t<F&>>::type> call_on(Shard& from, ShardId to, F function) {
+Task<typename detail::TaskValue<std::invoke_result_t<F&>>::type> call_on(Shard& from, ShardId to,
+                                                                         F function) {
   if (from.id() == to) co_return co_await function();
   detail::CallOnAwaiter<F> awaiter{from, from.peer(to), std::move(function)};
   co_return co_await awaiter;
@@ -141,7 +145,8 @@ class OneShot {
   OneShot& operator=(const OneShot&) = delete;
   ~OneShot() { shard_.cancel_timer(timer_); }
 
-  /// Wakes the waiter (through the mailbox, so never from within this call), or lets the next wait end at once.
+  /// Wakes the waiter (through the mailbox, so never from within this call), or lets the next wait
+  /// end at once.
   void set() {
     if (set_) return;
     set_ = true;
@@ -165,7 +170,11 @@ class OneShot {
     void await_suspend(std::coroutine_handle<> waiting) const {
       GREGOR_ASSERT(!signal.waiter_);
       signal.waiter_ = waiting;
-      if (deadline) signal.timer_ = signal.shard_.start_timer(*deadline, [&s = signal] { s.timer_ = 0; s.resume(); });
+      if (deadline)
+        signal.timer_ = signal.shard_.start_timer(*deadline, [&s = signal] {
+          s.timer_ = 0;
+          s.resume();
+        });
     }
     void await_resume() const noexcept {}
   };

@@ -1,8 +1,10 @@
-// Task<T>: a lazy coroutine with one awaiter. It starts when it is awaited and resumes its awaiter when it ends.
+// Task<T>: a lazy coroutine with one awaiter. It starts when it is awaited and resumes its awaiter
+// when it ends.
 //
-// Rules (they keep frames safe): no capturing lambda as a coroutine; parameters by value, or owned by the caller until
-// the await has ended; after each co_await look again at shared state; never keep a reference into a container across one.
-// A Task that nobody awaits is destroyed without having run. Roots are owned by a TaskGroup (task_group.h).
+// Rules (they keep frames safe): no capturing lambda as a coroutine; parameters by value, or owned
+// by the caller until the await has ended; after each co_await look again at shared state; never
+// keep a reference into a container across one. A Task that nobody awaits is destroyed without
+// having run. Roots are owned by a TaskGroup (task_group.h).
 #pragma once
 
 #include <coroutine>
@@ -31,7 +33,8 @@ struct FinalAwaiter {
 
 struct PromiseBase {
   std::coroutine_handle<> continuation;
-  bool starting = false;  // still in the resume() of its awaiter, which goes on by itself if the task ends there
+  bool starting = false;  // still in the resume() of its awaiter, which goes on by itself if the
+                          // task ends there
   [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
   [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }
   // Errors are values here; what throws is a bug or an exhausted memory, and ends the process.
@@ -43,7 +46,9 @@ struct Promise : PromiseBase {
   std::optional<T> value;
   Task<T> get_return_object() noexcept;
   template <class U>
-  void return_value(U&& result) { value.emplace(std::forward<U>(result)); }
+  void return_value(U&& result) {
+    value.emplace(std::forward<U>(result));
+  }
 };
 
 template <>
@@ -54,7 +59,8 @@ struct Promise<void> : PromiseBase {
 
 }  // namespace detail
 
-/// Thread: runs on the thread that resumes it; the runtime sees to it that this is the shard it was started on.
+/// Thread: runs on the thread that resumes it; the runtime sees to it that this is the shard it was
+/// started on.
 template <class T = void>
 class [[nodiscard]] Task {
  public:
@@ -78,9 +84,10 @@ class [[nodiscard]] Task {
   struct Awaiter {
     Handle handle;
     [[nodiscard]] bool await_ready() const noexcept { return false; }
-    // Runs the task to its first suspension; if it has ended by then, the awaiter does not suspend at all. Compared with
-    // a transfer to the task and back, the stack does not grow in a loop over tasks that end at once, whether or not the
-    // compiler makes these transfers tail calls (g++ 12 does so from -O2 on).
+    // Runs the task to its first suspension; if it has ended by then, the awaiter does not suspend
+    // at all. Compared with a transfer to the task and back, the stack does not grow in a loop over
+    // tasks that end at once, whether or not the compiler makes these transfers tail calls (g++ 12
+    // does so from -O2 on).
     bool await_suspend(std::coroutine_handle<> awaiting) const noexcept {
       auto& promise = handle.promise();
       promise.continuation = awaiting;

@@ -12,8 +12,10 @@ namespace gregor::runtime {
 /// Owner of running root tasks (the role of a gate in other runtimes).
 ///
 /// Thread:    one shard; spawn and join only from it.
-/// Invariant: a task spawned here ends before join() does. The destructor destroys tasks that have not ended, without
-///            resuming them; that is allowed only when nothing will resume them any more (the loop has stopped).
+/// Invariant: a task spawned here ends before join() does. The destructor destroys tasks that have
+/// not ended, without
+///            resuming them; that is allowed only when nothing will resume them any more (the loop
+///            has stopped).
 class TaskGroup {
  public:
   TaskGroup() = default;

@@ -11,14 +11,14 @@ namespace gregor::znode {
 
 /// State of a node. Source: ZooKeeper programmer's guide, "ZooKeeper Stat Structure".
 struct Stat {
-  std::int64_t czxid = 0;           ///< zxid of the change that made it
-  std::int64_t mzxid = 0;           ///< zxid of its last data change
-  std::int64_t pzxid = 0;           ///< zxid of the last change of its children
+  std::int64_t czxid = 0;  ///< zxid of the change that made it
+  std::int64_t mzxid = 0;  ///< zxid of its last data change
+  std::int64_t pzxid = 0;  ///< zxid of the last change of its children
   std::int64_t ctime_ms = 0;
   std::int64_t mtime_ms = 0;
-  std::int32_t version = 0;         ///< counts data changes
-  std::int32_t cversion = 0;        ///< counts changes of the children
-  std::int64_t ephemeral_owner = 0; ///< session id, 0 = persistent
+  std::int32_t version = 0;          ///< counts data changes
+  std::int32_t cversion = 0;         ///< counts changes of the children
+  std::int64_t ephemeral_owner = 0;  ///< session id, 0 = persistent
   std::int32_t data_length = 0;
   std::int32_t num_children = 0;
 };
@@ -29,11 +29,12 @@ enum class StoreError {
   bad_version,
   not_empty,
   no_children_for_ephemerals,
-  bad_arguments,      ///< an illegal path
-  too_large,          ///< above 1 MiB (jute.maxbuffer); refused before sending, path in the detail
+  bad_arguments,  ///< an illegal path
+  too_large,      ///< above 1 MiB (jute.maxbuffer); refused before sending, path in the detail
   session_expired,
-  unknown,            ///< connection lost or the store failed: may or may not have been applied; every caller handles it
-  rolled_back,        ///< in a multi: another operation failed, this one was not applied
+  unknown,  ///< connection lost or the store failed: may or may not have been applied; every caller
+            ///< handles it
+  rolled_back,  ///< in a multi: another operation failed, this one was not applied
 };
 
 [[nodiscard]] const char* name(StoreError error);
@@ -66,7 +67,8 @@ struct Check {
 
 using Operation = std::variant<op::Create, op::Set, op::Delete, op::Check>;
 
-/// Result of one operation of a successful multi: the path made (with its sequence number) or the new Stat.
+/// Result of one operation of a successful multi: the path made (with its sequence number) or the
+/// new Stat.
 struct OperationResult {
   std::string path;
   Stat stat;

@@ -14,7 +14,8 @@
 
 namespace gregor::broker {
 
-using AllHandlers = std::tuple<ProduceHandler, FetchHandler, ListOffsetsHandler, MetadataHandler, FindCoordinatorHandler,
-                               ApiVersionsHandler, CreateTopicsHandler, DeleteTopicsHandler>;
+using AllHandlers = std::tuple<ProduceHandler, FetchHandler, ListOffsetsHandler, MetadataHandler,
+                               FindCoordinatorHandler, ApiVersionsHandler, CreateTopicsHandler,
+                               DeleteTopicsHandler>;
 
 }  // namespace gregor::broker

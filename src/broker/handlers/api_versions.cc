@@ -6,11 +6,13 @@
 namespace gregor::broker {
 namespace {
 
-// Source: KIP-511: the first and the last character are letters or digits, between them '-' and '.' too.
+// Source: KIP-511: the first and the last character are letters or digits, between them '-' and '.'
+// too.
 bool is_software_name(std::string_view text) {
   auto is_edge = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
   if (text.empty() || !is_edge(text.front()) || !is_edge(text.back())) return false;
-  return std::all_of(text.begin(), text.end(), [&](char c) { return is_edge(c) || c == '-' || c == '.'; });
+  return std::all_of(text.begin(), text.end(),
+                     [&](char c) { return is_edge(c) || c == '-' || c == '.'; });
 }
 
 protocol::ApiVersionsResponse::ApiVersion row(const ServedApi& api) {
@@ -30,12 +32,12 @@ protocol::ApiVersionsResponse ApiVersionsHandler::unsupported_version() {
   return answer;
 }
 
-runtime::Task<protocol::ApiVersionsResponse> ApiVersionsHandler::handle(RequestContext& context,
-                                                                        protocol::ApiVersionsRequest request) {
+runtime::Task<protocol::ApiVersionsResponse> ApiVersionsHandler::handle(
+    RequestContext& context, protocol::ApiVersionsRequest request) {
   protocol::ApiVersionsResponse answer;
   const bool names_itself = context.version >= 3;
-  if (names_itself &&
-      (!is_software_name(request.client_software_name) || !is_software_name(request.client_software_version))) {
+  if (names_itself && (!is_software_name(request.client_software_name) ||
+                       !is_software_name(request.client_software_version))) {
     answer.error_code = ErrorCode::invalid_request;
     co_return answer;
   }

@@ -33,7 +33,8 @@ controller::TopicRequest to_topic(const Request::CreatableTopic& asked) {
   return topic;
 }
 
-void list_configs(RequestContext& context, const model::ConfigEntries& own, Response::CreatableTopicResult& row) {
+void list_configs(RequestContext& context, const model::ConfigEntries& own,
+                  Response::CreatableTopicResult& row) {
   auto& configs = row.configs.emplace();
   for (config::TopicConfigEntry& entry : config::list_topic_configs(context.shard.config(), own)) {
     Response::CreatableTopicConfigs config;
@@ -65,13 +66,14 @@ Response::CreatableTopicResult to_row(RequestContext& context, TopicCreated made
 
 }  // namespace
 
-runtime::Task<protocol::CreateTopicsResponse> CreateTopicsHandler::handle(RequestContext& context,
-                                                                          protocol::CreateTopicsRequest request) {
+runtime::Task<protocol::CreateTopicsResponse> CreateTopicsHandler::handle(
+    RequestContext& context, protocol::CreateTopicsRequest request) {
   BrokerShard& home = context.shard;
   std::vector<controller::TopicRequest> topics;
   Response answer;
   for (const auto& topic : request.topics) {
-    if (authorize(context, Action::create, ResourceType::topic, topic.name)) topics.push_back(to_topic(topic));
+    if (authorize(context, Action::create, ResourceType::topic, topic.name))
+      topics.push_back(to_topic(topic));
   }
   CreateOptions options;
   options.validate_only = request.validate_only;

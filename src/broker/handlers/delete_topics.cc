@@ -17,10 +17,12 @@ using Response = protocol::DeleteTopicsResponse;
 constexpr protocol::ApiVersion ids_from_version = 6;
 constexpr protocol::ApiVersion disabled_error_from_version = 3;
 
-std::vector<controller::DeletionRequest> topics_of(const RequestContext& context, const Request& request) {
+std::vector<controller::DeletionRequest> topics_of(const RequestContext& context,
+                                                   const Request& request) {
   std::vector<controller::DeletionRequest> topics;
   if (context.version < ids_from_version) {
-    for (const std::string_view name : request.topic_names) topics.push_back({std::string(name), {}});
+    for (const std::string_view name : request.topic_names)
+      topics.push_back({std::string(name), {}});
     return topics;
   }
   for (const auto& topic : request.topics) {
@@ -38,7 +40,8 @@ Response::DeletableTopicResult to_row(RequestContext& context, TopicDeleted gone
   if (gone.name) row.name = context.keep(std::move(*gone.name));
   row.topic_id = gone.id;
   row.error_code = gone.error;
-  if (gone.error == ErrorCode::topic_deletion_disabled && context.version < disabled_error_from_version) {
+  if (gone.error == ErrorCode::topic_deletion_disabled &&
+      context.version < disabled_error_from_version) {
     row.error_code = ErrorCode::invalid_request;
   }
   if (!gone.message.empty()) row.error_message = context.keep(std::move(gone.message));
@@ -47,8 +50,8 @@ Response::DeletableTopicResult to_row(RequestContext& context, TopicDeleted gone
 
 }  // namespace
 
-runtime::Task<protocol::DeleteTopicsResponse> DeleteTopicsHandler::handle(RequestContext& context,
-                                                                          protocol::DeleteTopicsRequest request) {
+runtime::Task<protocol::DeleteTopicsResponse> DeleteTopicsHandler::handle(
+    RequestContext& context, protocol::DeleteTopicsRequest request) {
   BrokerShard& home = context.shard;
   std::vector<controller::DeletionRequest> topics;
   for (controller::DeletionRequest& topic : topics_of(context, request)) {

@@ -1,4 +1,5 @@
-// Fetch: reads from partitions, waiting for data if asked to (long polling). Sessions are declined for now.
+// Fetch: reads from partitions, waiting for data if asked to (long polling). Sessions are declined
+// for now.
 #pragma once
 
 #include "broker/request_context.h"

@@ -37,9 +37,11 @@ Response::PartitionData error_row(std::int32_t index, ErrorCode error, bool read
 
 }  // namespace
 
-FetchPlan::FetchPlan(RequestContext& context, const Request& request) : context_(context), request_(request) {
+FetchPlan::FetchPlan(RequestContext& context, const Request& request)
+    : context_(context), request_(request) {
   const std::int64_t server_max = context.shard.config().fetch_max_bytes;
-  bytes_max_ = static_cast<std::uint64_t>(std::clamp<std::int64_t>(request.max_bytes, 0, server_max));
+  bytes_max_ =
+      static_cast<std::uint64_t>(std::clamp<std::int64_t>(request.max_bytes, 0, server_max));
   const auto asked_min = static_cast<std::uint64_t>(std::max(request.min_bytes, 0));
   bytes_min_ = std::min(asked_min, bytes_max_);
   for (std::size_t t = 0; t < request.topics.size(); ++t) {
@@ -59,7 +61,8 @@ FetchPlan::FetchPlan(RequestContext& context, const Request& request) : context_
   at_once_ = at_once_ || parts_.empty() || bytes_min_ == 0 || request.max_wait_ms <= 0;
 }
 
-void FetchPlan::add(std::size_t topic, std::string_view name, const Request::FetchPartition& partition) {
+void FetchPlan::add(std::size_t topic, std::string_view name,
+                    const Request::FetchPartition& partition) {
   const std::int32_t index = partition.partition;
   if (context_.version >= ids_from_version && name.empty()) {
     refused_.push_back({topic, index, ErrorCode::unknown_topic_id});
@@ -78,7 +81,8 @@ void FetchPlan::add(std::size_t topic, std::string_view name, const Request::Fet
     at_once_ = true;
     return;
   }
-  const std::int32_t replica = context_.version >= 15 ? request_.replica_state.replica_id : request_.replica_id;
+  const std::int32_t replica =
+      context_.version >= 15 ? request_.replica_state.replica_id : request_.replica_id;
   if (replica >= 0) {
     refused_.push_back({topic, index, ErrorCode::not_leader_or_follower});
     at_once_ = true;
@@ -88,7 +92,8 @@ void FetchPlan::add(std::size_t topic, std::string_view name, const Request::Fet
   part.topic = name;
   part.index = index;
   part.offset = partition.fetch_offset;
-  part.bytes_max = std::min<std::uint64_t>(static_cast<std::uint64_t>(partition.partition_max_bytes), bytes_max_);
+  part.bytes_max = std::min<std::uint64_t>(
+      static_cast<std::uint64_t>(partition.partition_max_bytes), bytes_max_);
   part.current_leader_epoch = partition.current_leader_epoch;
   part.last_fetched_epoch = partition.last_fetched_epoch;
   parts_.push_back(part);
@@ -102,7 +107,8 @@ std::uint64_t FetchPlan::limit(std::vector<FetchAnswer>& answers) const {
     if (data.size == 0) continue;
     const std::uint64_t left = bytes_max_ > total ? bytes_max_ - total : 0;
     const std::uint64_t allowed = std::min(parts_[i].bytes_max, left);
-    // Only the first partition that has something may go beyond the limits, so that a reader always gets on.
+    // Only the first partition that has something may go beyond the limits, so that a reader always
+    // gets on.
     if (data.first_batch_bytes <= allowed) {
       cut_to(data, allowed);
     } else if (total == 0) {
@@ -129,7 +135,8 @@ Response FetchPlan::respond(std::vector<FetchAnswer> answers) {
     }
     return response.responses[place->second];
   };
-  std::map<std::size_t, std::vector<std::vector<storage::LogSlice>>> slices;  // by topic of the answer
+  std::map<std::size_t, std::vector<std::vector<storage::LogSlice>>>
+      slices;  // by topic of the answer
   for (std::size_t i = 0; i < answers.size(); ++i) {
     FetchAnswer& answer = answers[i];
     auto& topic = topic_row(part_topics_[i]);
@@ -142,11 +149,13 @@ Response FetchPlan::respond(std::vector<FetchAnswer> answers) {
       row.diverging_epoch.end_offset = answer.diverging->end.value();
     }
     row.records->external_bytes = answer.data.size;
-    if (answer.data.size > 0) slices[places.at(part_topics_[i])].push_back(std::move(answer.data.slices));
+    if (answer.data.size > 0)
+      slices[places.at(part_topics_[i])].push_back(std::move(answer.data.slices));
     topic.partitions.push_back(std::move(row));
   }
   for (const Refused& refused : refused_) {
-    topic_row(refused.topic).partitions.push_back(error_row(refused.index, refused.error, read_committed));
+    topic_row(refused.topic)
+        .partitions.push_back(error_row(refused.index, refused.error, read_committed));
   }
   for (auto& [topic, of_topic] : slices) {
     for (auto& of_partition : of_topic) context_.slices.push_back(std::move(of_partition));

@@ -1,5 +1,5 @@
-// The connection's side of Fetch without its waiting: a request cut into parts, and the parts' answers put together under
-// the limits on sizes.
+// The connection's side of Fetch without its waiting: a request cut into parts, and the parts'
+// answers put together under the limits on sizes.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,8 @@ class FetchPlan {
     std::int32_t index = 0;
     ErrorCode error = ErrorCode::none;
   };
-  void add(std::size_t topic, std::string_view name, const protocol::FetchRequest::FetchPartition& partition);
+  void add(std::size_t topic, std::string_view name,
+           const protocol::FetchRequest::FetchPartition& partition);
 
   RequestContext& context_;
   const protocol::FetchRequest& request_;

@@ -15,7 +15,8 @@ FetchAnswer failed(ErrorCode error) {
 }
 
 // KIP-595: the reader's last epoch ends elsewhere in this log; it has to cut its own log first.
-std::optional<storage::PartitionLog::EpochEnd> divergence(const storage::PartitionLog& log, const FetchPart& part) {
+std::optional<storage::PartitionLog::EpochEnd> divergence(const storage::PartitionLog& log,
+                                                          const FetchPart& part) {
   if (part.last_fetched_epoch < 0) return std::nullopt;
   const auto end = log.end_of_epoch(model::LeaderEpoch(part.last_fetched_epoch));
   if (end.epoch.value() < part.last_fetched_epoch || end.end.value() < part.offset) return end;
@@ -31,7 +32,8 @@ FetchAnswer offsets_of(const storage::PartitionLog& log) {
 }
 
 runtime::Task<FetchAnswer> read_part(BrokerShard& shard, const FetchPart& part) {
-  auto found = shard.find_led(part.topic, part.index, part.current_leader_epoch < -1 ? -1 : part.current_leader_epoch);
+  auto found = shard.find_led(part.topic, part.index,
+                              part.current_leader_epoch < -1 ? -1 : part.current_leader_epoch);
   if (!found) co_return failed(found.error().code);
   const std::shared_ptr<Partition> partition = std::move(*found);
   storage::PartitionLog& log = partition->log();
@@ -53,7 +55,8 @@ runtime::Task<FetchAnswer> read_part(BrokerShard& shard, const FetchPart& part) 
   request.first_batch_whole = true;
   auto data = co_await log.read(request);
   if (!data) {
-    log::error("fetch", "{}-{} from offset {}: {}", part.topic, part.index, part.offset, data.error().detail);
+    log::error("fetch", "{}-{} from offset {}: {}", part.topic, part.index, part.offset,
+               data.error().detail);
     co_return failed(data.error().code);
   }
   answer.data = std::move(*data);
@@ -62,7 +65,8 @@ runtime::Task<FetchAnswer> read_part(BrokerShard& shard, const FetchPart& part) 
 
 }  // namespace
 
-runtime::Task<std::vector<FetchAnswer>> read_parts(BrokerShard& shard, std::span<FetchPart* const> parts) {
+runtime::Task<std::vector<FetchAnswer>> read_parts(BrokerShard& shard,
+                                                   std::span<FetchPart* const> parts) {
   std::vector<FetchAnswer> answers;
   answers.reserve(parts.size());
   for (const FetchPart* part : parts) {
@@ -72,10 +76,12 @@ runtime::Task<std::vector<FetchAnswer>> read_parts(BrokerShard& shard, std::span
   co_return answers;
 }
 
-void arm_notice(BrokerShard& shard, NoticeId notice, std::uint64_t bytes_wanted, std::span<FetchPart* const> parts) {
+void arm_notice(BrokerShard& shard, NoticeId notice, std::uint64_t bytes_wanted,
+                std::span<FetchPart* const> parts) {
   std::vector<FetchNotices::Place> places;
   for (const FetchPart* part : parts) {
-    if (auto partition = shard.find(part->topic, part->index)) places.push_back({std::move(partition), part->seen});
+    if (auto partition = shard.find(part->topic, part->index))
+      places.push_back({std::move(partition), part->seen});
   }
   shard.notices().arm(notice, bytes_wanted, std::move(places));
 }

@@ -33,9 +33,12 @@ struct FetchAnswer {
 };
 
 /// Reads each part, the first batch whole even above its limit. Thread: the owning shard.
-runtime::Task<std::vector<FetchAnswer>> read_parts(BrokerShard& shard, std::span<FetchPart* const> parts);
+runtime::Task<std::vector<FetchAnswer>> read_parts(BrokerShard& shard,
+                                                   std::span<FetchPart* const> parts);
 
-/// Leaves a notice that fires when these partitions have together grown by `bytes_wanted`, or one has gone.
-void arm_notice(BrokerShard& shard, NoticeId notice, std::uint64_t bytes_wanted, std::span<FetchPart* const> parts);
+/// Leaves a notice that fires when these partitions have together grown by `bytes_wanted`, or one
+/// has gone.
+void arm_notice(BrokerShard& shard, NoticeId notice, std::uint64_t bytes_wanted,
+                std::span<FetchPart* const> parts);
 
 }  // namespace gregor::broker

@@ -2,8 +2,8 @@
 
 namespace gregor::broker {
 
-runtime::Task<protocol::FindCoordinatorResponse> FindCoordinatorHandler::handle(RequestContext& context,
-                                                                                protocol::FindCoordinatorRequest request) {
+runtime::Task<protocol::FindCoordinatorResponse> FindCoordinatorHandler::handle(
+    RequestContext& context, protocol::FindCoordinatorRequest request) {
   protocol::FindCoordinatorResponse answer;
   if (context.version < 4) {
     answer.error_code = ErrorCode::coordinator_not_available;

@@ -1,4 +1,5 @@
-// FindCoordinator: there are no coordinators yet; advertised because librdkafka turns lz4 off without it.
+// FindCoordinator: there are no coordinators yet; advertised because librdkafka turns lz4 off
+// without it.
 #pragma once
 
 #include "broker/request_context.h"

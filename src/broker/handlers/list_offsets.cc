@@ -16,7 +16,13 @@ using Response = protocol::ListOffsetsResponse;
 using Row = Response::ListOffsetsPartitionResponse;
 
 // Special timestamps and the version that brought them. Source: KIP-734, KIP-405, KIP-1005.
-enum Special : std::int64_t { latest = -1, earliest = -2, max_timestamp = -3, earliest_local = -4, last_tiered = -5 };
+enum Special : std::int64_t {
+  latest = -1,
+  earliest = -2,
+  max_timestamp = -3,
+  earliest_local = -4,
+  last_tiered = -5
+};
 
 constexpr protocol::ApiVersion epochs_from_version = 4;
 
@@ -40,7 +46,8 @@ bool is_known(std::int64_t timestamp, protocol::ApiVersion version) {
   return timestamp == last_tiered && version >= 9;
 }
 
-storage::TimestampOffset at_offset(const storage::PartitionLog& log, model::Offset offset, model::LeaderEpoch epoch) {
+storage::TimestampOffset at_offset(const storage::PartitionLog& log, model::Offset offset,
+                                   model::LeaderEpoch epoch) {
   storage::TimestampOffset found;
   found.offset = offset;
   // An empty log answers with the current epoch.
@@ -48,7 +55,8 @@ storage::TimestampOffset at_offset(const storage::PartitionLog& log, model::Offs
   return found;
 }
 
-runtime::Task<Result<storage::TimestampOffset>> look_up(Partition& partition, std::int64_t timestamp) {
+runtime::Task<Result<storage::TimestampOffset>> look_up(Partition& partition,
+                                                        std::int64_t timestamp) {
   storage::PartitionLog& log = partition.log();
   const model::LeaderEpoch epoch = partition.leadership().epoch;
   const model::Offset end = log.high_watermark();
@@ -109,8 +117,8 @@ std::vector<Part> parts_of(const RequestContext& context, const Request& request
   }
   for (const auto& topic : request.topics) {
     for (const auto& partition : topic.partitions) {
-      Part part{topic.name, partition.partition_index, partition.timestamp, partition.current_leader_epoch,
-                ErrorCode::none};
+      Part part{topic.name, partition.partition_index, partition.timestamp,
+                partition.current_leader_epoch, ErrorCode::none};
       if (count[{topic.name, part.index}] > 1) {
         part.refused = ErrorCode::invalid_request;
       } else if (!authorize(context, Action::describe, ResourceType::topic, topic.name)) {
@@ -128,15 +136,16 @@ std::vector<Part> parts_of(const RequestContext& context, const Request& request
 
 }  // namespace
 
-runtime::Task<protocol::ListOffsetsResponse> ListOffsetsHandler::handle(RequestContext& context,
-                                                                        protocol::ListOffsetsRequest request) {
+runtime::Task<protocol::ListOffsetsResponse> ListOffsetsHandler::handle(
+    RequestContext& context, protocol::ListOffsetsRequest request) {
   std::vector<Part> parts = parts_of(context, request);
   BrokerShard& home = context.shard;
   auto owner = [&home](const Part& part) { return home.owner(part.topic, part.index); };
   auto work = [&home](runtime::ShardId target, std::span<Part* const> group) {
     return find_parts(home.peer(target), group);
   };
-  const std::vector<Found> found = co_await scatter<Found>(home.shard(), std::span<Part>(parts), owner, work);
+  const std::vector<Found> found =
+      co_await scatter<Found>(home.shard(), std::span<Part>(parts), owner, work);
 
   Response answer;
   std::size_t next = 0;

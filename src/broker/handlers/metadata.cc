@@ -43,7 +43,8 @@ std::vector<std::int32_t> numbers(const std::vector<model::BrokerId>& ids) {
   return out;
 }
 
-Response::MetadataResponsePartition partition_row(const model::ClusterImage& image, std::size_t index,
+Response::MetadataResponsePartition partition_row(const model::ClusterImage& image,
+                                                  std::size_t index,
                                                   const model::PartitionImage& partition) {
   Response::MetadataResponsePartition row;
   row.partition_index = static_cast<std::int32_t>(index);
@@ -58,8 +59,8 @@ Response::MetadataResponsePartition partition_row(const model::ClusterImage& ima
   return row;
 }
 
-Response::MetadataResponseTopic topic_row(const model::ClusterImage& image, const model::TopicImage& topic,
-                                          const Request& request) {
+Response::MetadataResponseTopic topic_row(const model::ClusterImage& image,
+                                          const model::TopicImage& topic, const Request& request) {
   Response::MetadataResponseTopic row;
   row.name = std::string_view(topic.name);
   row.topic_id = topic.id;
@@ -68,11 +69,13 @@ Response::MetadataResponseTopic topic_row(const model::ClusterImage& image, cons
   for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
     row.partitions.push_back(partition_row(image, i, topic.partitions[i]));
   }
-  if (request.include_topic_authorized_operations) row.topic_authorized_operations = all_topic_operations;
+  if (request.include_topic_authorized_operations)
+    row.topic_authorized_operations = all_topic_operations;
   return row;
 }
 
-Response::MetadataResponseTopic error_row(ErrorCode error, std::optional<std::string_view> name, const model::Uuid& id) {
+Response::MetadataResponseTopic error_row(ErrorCode error, std::optional<std::string_view> name,
+                                          const model::Uuid& id) {
   Response::MetadataResponseTopic row;
   row.error_code = error;
   row.name = name;
@@ -80,8 +83,10 @@ Response::MetadataResponseTopic error_row(ErrorCode error, std::optional<std::st
   return row;
 }
 
-// Makes the topics with the default settings; what could not be made is answered as unknown or with its error.
-runtime::Task<std::vector<TopicCreated>> auto_create(BrokerShard& shard, std::vector<std::string> names) {
+// Makes the topics with the default settings; what could not be made is answered as unknown or with
+// its error.
+runtime::Task<std::vector<TopicCreated>> auto_create(BrokerShard& shard,
+                                                     std::vector<std::string> names) {
   std::vector<controller::TopicRequest> wanted;
   for (std::string& name : names) {
     controller::TopicRequest topic;
@@ -114,11 +119,13 @@ Wanted wanted_of(const std::vector<Request::MetadataRequestTopic>& topics) {
   return wanted;
 }
 
-void add_by_id(const RequestContext& context, const Request& request, const Wanted& wanted, Response& answer) {
+void add_by_id(const RequestContext& context, const Request& request, const Wanted& wanted,
+               Response& answer) {
   for (const model::Uuid& id : wanted.ids) {
     const model::TopicImage* topic = context.image->find(id);
-    answer.topics.push_back(topic != nullptr ? topic_row(*context.image, *topic, request)
-                                             : error_row(ErrorCode::unknown_topic_id, std::nullopt, id));
+    answer.topics.push_back(topic != nullptr
+                                ? topic_row(*context.image, *topic, request)
+                                : error_row(ErrorCode::unknown_topic_id, std::nullopt, id));
   }
 }
 
@@ -129,7 +136,8 @@ std::map<std::string, ErrorCode, std::less<>> outcomes(std::vector<TopicCreated>
 }
 
 ErrorCode auto_create_error(ErrorCode made) {
-  const bool is_refused = made == ErrorCode::invalid_topic_exception || made == ErrorCode::policy_violation;
+  const bool is_refused =
+      made == ErrorCode::invalid_topic_exception || made == ErrorCode::policy_violation;
   return is_refused ? made : ErrorCode::leader_not_available;
 }
 
@@ -138,11 +146,12 @@ bool may_create(const RequestContext& context, const Request& request) {
   return asked && context.shard.config().auto_create_topics_enable;
 }
 
-runtime::Task<std::map<std::string, ErrorCode, std::less<>>> create_missing(RequestContext& context,
-                                                                            const std::vector<std::string_view>& names) {
+runtime::Task<std::map<std::string, ErrorCode, std::less<>>> create_missing(
+    RequestContext& context, const std::vector<std::string_view>& names) {
   std::vector<std::string> missing;
   for (const std::string_view name : names) {
-    if (context.image->find(name) == nullptr && model::check_topic_name(name).has_value()) missing.emplace_back(name);
+    if (context.image->find(name) == nullptr && model::check_topic_name(name).has_value())
+      missing.emplace_back(name);
   }
   if (missing.empty()) co_return std::map<std::string, ErrorCode, std::less<>>{};
   auto made = co_await auto_create(context.shard, std::move(missing));
@@ -150,8 +159,8 @@ runtime::Task<std::map<std::string, ErrorCode, std::less<>>> create_missing(Requ
   co_return outcomes(std::move(made));
 }
 
-runtime::Task<void> add_by_name(RequestContext& context, const Request& request, const Wanted& wanted,
-                                Response& answer) {
+runtime::Task<void> add_by_name(RequestContext& context, const Request& request,
+                                const Wanted& wanted, Response& answer) {
   std::map<std::string, ErrorCode, std::less<>> made;
   if (may_create(context, request)) made = co_await create_missing(context, wanted.names);
   for (const std::string_view name : wanted.names) {
@@ -161,8 +170,8 @@ runtime::Task<void> add_by_name(RequestContext& context, const Request& request,
       answer.topics.push_back(error_row(ErrorCode::invalid_topic_exception, name, {}));
     } else {
       auto found = made.find(name);
-      const ErrorCode error =
-          found == made.end() ? ErrorCode::unknown_topic_or_partition : auto_create_error(found->second);
+      const ErrorCode error = found == made.end() ? ErrorCode::unknown_topic_or_partition
+                                                  : auto_create_error(found->second);
       answer.topics.push_back(error_row(error, name, {}));
     }
   }
@@ -184,7 +193,8 @@ bool is_refused(const RequestContext& context, const Request& request) {
 
 Response refused(const RequestContext& context, const Request& request) {
   Response answer;
-  const ErrorCode error = context.version < 12 ? ErrorCode::invalid_request : ErrorCode::unknown_server_error;
+  const ErrorCode error =
+      context.version < 12 ? ErrorCode::invalid_request : ErrorCode::unknown_server_error;
   for (const auto& topic : *request.topics) {
     answer.topics.push_back(error_row(error, topic.name.value_or(""), topic.topic_id));
   }
@@ -193,7 +203,8 @@ Response refused(const RequestContext& context, const Request& request) {
 
 }  // namespace
 
-runtime::Task<protocol::MetadataResponse> MetadataHandler::handle(RequestContext& context, protocol::MetadataRequest request) {
+runtime::Task<protocol::MetadataResponse> MetadataHandler::handle(
+    RequestContext& context, protocol::MetadataRequest request) {
   if (is_refused(context, request)) co_return refused(context, request);
   Response answer;
   if (asks_for_all(context, request)) {
@@ -208,7 +219,8 @@ runtime::Task<protocol::MetadataResponse> MetadataHandler::handle(RequestContext
     co_await add_by_name(context, request, wanted, answer);
   }
   add_brokers(context, answer);
-  if (request.include_cluster_authorized_operations) answer.cluster_authorized_operations = all_cluster_operations;
+  if (request.include_cluster_authorized_operations)
+    answer.cluster_authorized_operations = all_cluster_operations;
   co_return answer;
 }
 

@@ -12,7 +12,8 @@ namespace gregor::broker {
 struct ProduceHandler {
   using Api = protocol::Produce;
   static constexpr VersionRange supported{3, 13};
-  /// 0-2 are advertised, or librdkafka before 2.11.1 sends uncompressed; such a request ends the connection, as in Kafka.
+  /// 0-2 are advertised, or librdkafka before 2.11.1 sends uncompressed; such a request ends the
+  /// connection, as in Kafka.
   static constexpr VersionRange advertised{0, 13};
   static runtime::Task<Api::Response> handle(RequestContext& context, Api::Request request);
 };
