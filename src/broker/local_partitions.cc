@@ -178,10 +178,18 @@ runtime::Task<ErrorCode> LocalPartitions::remove(const controller::StopReplica::
     log::error(component, "{}: not removed: {}", to_string(gone.partition), path.error().detail);
     co_return path.error().code;
   }
-  if (path->empty()) co_return co_await remove_unopened(gone.partition, unique_suffix(shard_.random()));
-  dirs_->forget(gone.partition);
-  retired_.push_back(std::move(*path));
-  co_return ErrorCode::none;
+  if (!path->empty()) {
+    retired_.push_back(std::move(*path));
+  } else {
+    const ErrorCode error = co_await remove_unopened(gone.partition, unique_suffix(shard_.random()));
+    if (error != ErrorCode::none) co_return error;
+  }
+  // Also if there was nothing: a crash may have come behind the renaming.
+  auto forget = [this, &gone] { return dirs_->forget(gone.partition); };
+  auto forgotten = co_await runtime::offload(shard_, forget);
+  if (forgotten) co_return ErrorCode::none;
+  log::error(component, "{}: its checkpoints stay: {}", to_string(gone.partition), forgotten.error().detail);
+  co_return forgotten.error().code;
 }
 
 runtime::Task<void> LocalPartitions::publish_image(std::shared_ptr<const model::ClusterImage> image) {

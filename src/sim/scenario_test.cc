@@ -47,7 +47,6 @@ TEST(Scenario, VerboseRunIsTheSameRun) {
   EXPECT_EQ(told.hash, run(5).hash);
 }
 
-// Those that end the process by an assertion are left to gregor_sim.
 class PlantedBugTest : public testing::TestWithParam<PlantedBug> {};
 
 TEST_P(PlantedBugTest, IsFound) {
@@ -60,10 +59,11 @@ TEST_P(PlantedBugTest, IsFound) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PlantedBugTest,
-                         testing::Values(PlantedBug::skip_tail_cut, PlantedBug::wrong_base_offset,
+                         testing::Values(PlantedBug::acknowledge_before_write,
+                                         PlantedBug::skip_tail_cut, PlantedBug::wrong_base_offset,
                                          PlantedBug::skip_directory_sync,
                                          PlantedBug::lose_fetch_notice),
-                         [](const auto& info) { return std::string(bug_name(info.param)); });
+                         [](const auto& bug) { return std::string(bug_name(bug.param)); });
 
 }  // namespace
 }  // namespace gregor::sim

@@ -85,7 +85,7 @@ class OpenLogDirs final : public LogDirs {
       std::shared_ptr<const config::TopicConfig> config) override;
   std::optional<std::uint32_t> find(const model::TopicPartition& partition) const override;
   bool was_hosted(const model::TopicPartition& partition) const override;
-  void forget(const model::TopicPartition& partition) override;
+  Result<void> forget(const model::TopicPartition& partition) override;
   Result<std::string> retire(const model::TopicPartition& partition,
                              const std::string& unique_suffix) override;
   std::uint64_t generation() const override;
@@ -256,10 +256,12 @@ bool OpenLogDirs::was_hosted(const model::TopicPartition& partition) const {
   });
 }
 
-void OpenLogDirs::forget(const model::TopicPartition& partition) {
+Result<void> OpenLogDirs::forget(const model::TopicPartition& partition) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  if (auto taken = take_locked(); !taken) return taken;
   where_.erase(partition);
   ++generation_;
+  return drop_from_checkpoints(partition);
 }
 
 std::uint64_t OpenLogDirs::generation() const {

@@ -98,8 +98,9 @@ class LogDirs {
   /// @return the new path. @durable yes. @errors unknown_topic_or_partition
   [[nodiscard]] virtual Result<std::string> retire(const model::TopicPartition& partition,
                                                    const std::string& unique_suffix) = 0;
-  /// The partition's log has been retired: it no longer counts and leaves the checkpoints.
-  virtual void forget(const model::TopicPartition& partition) = 0;
+  /// The partition's log has been retired, maybe by a process that then crashed: it no longer counts
+  /// and leaves the checkpoint files, so that a later one of its name is not taken for it. @durable yes.
+  [[nodiscard]] virtual Result<void> forget(const model::TopicPartition& partition) = 0;
 
   /// Counts the partitions made and forgotten, so that positions of one that has gone are never noted for one that was
   /// made since under its name.

@@ -157,7 +157,7 @@ TEST_F(LogDirsTest, partitions_go_to_the_emptiest_dir) {
   EXPECT_EQ(dirs->find({"t2", PartitionIndex(0)}), 1u);
   EXPECT_EQ(dirs->find({"t4", PartitionIndex(0)}), 1u);
   EXPECT_FALSE(dirs->find({"t4", PartitionIndex(1)}));
-  dirs->forget({"t1", PartitionIndex(0)});
+  EXPECT_TRUE(dirs->forget({"t1", PartitionIndex(0)}).has_value());
   expect_created(*dirs, "t5");
   EXPECT_EQ(dirs->find({"t5", PartitionIndex(0)}), 0u);
   EXPECT_FALSE(dirs->create({"t2", PartitionIndex(0)}, id_, small_config()).has_value());
@@ -166,6 +166,23 @@ TEST_F(LogDirsTest, partitions_go_to_the_emptiest_dir) {
   ASSERT_EQ(dirs->partitions().size(), 5u);
   EXPECT_EQ(dirs->partitions()[0].topic_id, id_);
   EXPECT_EQ(dirs->partitions()[0].last_epoch, model::LeaderEpoch(-1));
+}
+
+TEST_F(LogDirsTest, a_forgotten_partition_leaves_the_checkpoint_files) {
+  auto dirs = *open({"/a"});
+  expect_created(*dirs, "t");
+  const model::TopicPartition gone{"t", PartitionIndex(0)};
+  DirCheckpoints checkpoints;
+  checkpoints.recovery_points[gone] = Offset(3);
+  checkpoints.high_watermarks[gone] = Offset(3);
+  ASSERT_TRUE(dirs->write_checkpoints(0, checkpoints).has_value());
+  dirs.reset();
+  dirs = *open({"/a"});
+  EXPECT_TRUE(dirs->was_hosted(gone));
+  ASSERT_TRUE(dirs->forget(gone).has_value());
+  dirs.reset();
+  dirs = *open({"/a"});
+  EXPECT_FALSE(dirs->was_hosted(gone));
 }
 
 TEST_F(LogDirsTest, a_made_partition_survives_power_loss) {

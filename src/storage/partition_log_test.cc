@@ -483,7 +483,7 @@ TEST_F(PartitionLogTest, a_retired_log_is_renamed_and_its_slices_stay_readable) 
   const auto to = host_.wait(host_.log().retire(std::string(32, 'f')));
   ASSERT_TRUE(to.has_value()) << to.error().detail;
   EXPECT_EQ(*to, "/data/t-0." + std::string(32, 'f') + "-delete");
-  host_.dirs().forget(test::SimulatedHost::partition());
+  ASSERT_TRUE(host_.dirs().forget(test::SimulatedHost::partition()).has_value());
   EXPECT_FALSE(host_.dirs().find(test::SimulatedHost::partition()));
   EXPECT_EQ(host_.dirs().deleted_folders(), std::vector{*to});
   ASSERT_TRUE(host_.dirs().remove_deleted(*to).has_value());
