@@ -20,8 +20,10 @@ class LocalPartitions final : public PartitionHost {
   /// What was found at start. Before the first apply.
   void use(storage::LogDirs& dirs);
 
-  runtime::Task<std::vector<controller::PartitionOutcome>> apply_leader_and_isr(controller::LeaderAndIsr request) override;
-  runtime::Task<std::vector<controller::PartitionOutcome>> stop_replicas(controller::StopReplica request) override;
+  runtime::Task<std::vector<controller::PartitionOutcome>> apply_leader_and_isr(
+      controller::LeaderAndIsr request) override;
+  runtime::Task<std::vector<controller::PartitionOutcome>> stop_replicas(
+      controller::StopReplica request) override;
   runtime::Task<void> publish_image(std::shared_ptr<const model::ClusterImage> image) override;
 
   /// Folders that were found at start and that nobody has asked for.
@@ -35,8 +37,9 @@ class LocalPartitions final : public PartitionHost {
   runtime::Task<void> apply_some(const controller::LeaderAndIsr& request, std::size_t& next,
                                  std::vector<controller::PartitionOutcome>& outcomes);
   runtime::Task<ErrorCode> apply(const controller::PartitionLeadership& wanted);
-  runtime::Task<Result<std::unique_ptr<storage::LoadedLog>>> open_log(const controller::PartitionLeadership& wanted,
-                                                                      std::shared_ptr<const config::TopicConfig> config);
+  runtime::Task<Result<std::unique_ptr<storage::LoadedLog>>> open_log(
+      const controller::PartitionLeadership& wanted,
+      std::shared_ptr<const config::TopicConfig> config);
   runtime::Task<ErrorCode> remove(const controller::StopReplica::Partition& gone);
   runtime::Task<ErrorCode> remove_unopened(model::TopicPartition partition, std::string suffix);
   [[nodiscard]] BrokerShard& owner(const model::TopicPartition& partition);
