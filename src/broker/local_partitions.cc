@@ -19,7 +19,8 @@ Leadership to_leadership(const controller::PartitionLeadership& wanted) {
 }
 
 // On the owning shard: the epoch is on disk before the first append under it.
-runtime::Task<Result<void>> lead(storage::PartitionLog& log, const controller::PartitionLeadership& wanted) {
+runtime::Task<Result<void>> lead(storage::PartitionLog& log,
+                                 const controller::PartitionLeadership& wanted) {
   if (auto named = co_await log.set_topic_id(wanted.topic_id); !named) co_return named;
   if (auto led = co_await log.become_leader(wanted.leader_epoch); !led) co_return led;
   // The only replica: everything in the log is committed.
@@ -42,15 +43,18 @@ runtime::Task<Result<void>> install(BrokerShard& shard, Installation& made) {
   co_return Result<void>();
 }
 
-runtime::Task<Result<bool>> update(BrokerShard& shard, const controller::PartitionLeadership& wanted) {
+runtime::Task<Result<bool>> update(BrokerShard& shard,
+                                   const controller::PartitionLeadership& wanted) {
   auto partition = shard.find(wanted.topic, wanted.partition.value());
   if (!partition) co_return false;
-  if (auto led = co_await lead(partition->log(), wanted); !led) co_return fail(std::move(led.error()));
+  if (auto led = co_await lead(partition->log(), wanted); !led)
+    co_return fail(std::move(led.error()));
   partition->set_leadership(to_leadership(wanted));
   co_return true;
 }
 
-runtime::Task<Result<std::string>> retire(BrokerShard& shard, const model::TopicPartition& name, std::string suffix) {
+runtime::Task<Result<std::string>> retire(BrokerShard& shard, const model::TopicPartition& name,
+                                          std::string suffix) {
   auto partition = shard.remove(name);
   if (!partition) co_return std::string();
   co_return co_await partition->log().retire(std::move(suffix));
@@ -61,14 +65,16 @@ runtime::Task<bool> close_some(BrokerShard& shard) {
   for (const auto& partition : shard.all()) {
     auto closed = co_await partition->log().close();
     if (!closed) {
-      log::error(component, "{}: not closed in order: {}", to_string(partition->log().partition()), closed.error().detail);
+      log::error(component, "{}: not closed in order: {}", to_string(partition->log().partition()),
+                 closed.error().detail);
       all_closed = false;
     }
   }
   co_return all_closed;
 }
 
-runtime::Task<bool> set_image(BrokerShard& shard, std::shared_ptr<const model::ClusterImage> image) {
+runtime::Task<bool> set_image(BrokerShard& shard,
+                              std::shared_ptr<const model::ClusterImage> image) {
   shard.set_image(std::move(image));
   co_return true;
 }
@@ -81,7 +87,8 @@ std::string unique_suffix(runtime::Random& random) {
 
 void LocalPartitions::use(storage::LogDirs& dirs) {
   dirs_ = &dirs;
-  for (const storage::FoundPartition& found : dirs.partitions()) unopened_.emplace(found.partition, found);
+  for (const storage::FoundPartition& found : dirs.partitions())
+    unopened_.emplace(found.partition, found);
 }
 
 BrokerShard& LocalPartitions::owner(const model::TopicPartition& partition) {
@@ -100,8 +107,9 @@ runtime::Task<std::vector<controller::PartitionOutcome>> LocalPartitions::apply_
   co_return outcomes;
 }
 
-runtime::Task<void> LocalPartitions::apply_some(const controller::LeaderAndIsr& request, std::size_t& next,
-                                                std::vector<controller::PartitionOutcome>& outcomes) {
+runtime::Task<void> LocalPartitions::apply_some(
+    const controller::LeaderAndIsr& request, std::size_t& next,
+    std::vector<controller::PartitionOutcome>& outcomes) {
   while (next < request.partitions.size()) {
     const std::size_t place = next++;
     const controller::PartitionLeadership& wanted = request.partitions[place];
@@ -122,7 +130,8 @@ runtime::Task<ErrorCode> LocalPartitions::apply(const controller::PartitionLeade
   }
   auto config = config::make_topic_config(shared_.config, *wanted.configs);
   if (!config) {
-    log::error(component, "{}: its configs are not valid: {}", to_string(name), config.error().detail);
+    log::error(component, "{}: its configs are not valid: {}", to_string(name),
+               config.error().detail);
     co_return config.error().code;
   }
   auto loaded = co_await open_log(wanted, *config);
@@ -141,7 +150,8 @@ runtime::Task<ErrorCode> LocalPartitions::apply(const controller::PartitionLeade
 }
 
 runtime::Task<Result<std::unique_ptr<storage::LoadedLog>>> LocalPartitions::open_log(
-    const controller::PartitionLeadership& wanted, std::shared_ptr<const config::TopicConfig> config) {
+    const controller::PartitionLeadership& wanted,
+    std::shared_ptr<const config::TopicConfig> config) {
   const model::TopicPartition name{wanted.topic, wanted.partition};
   auto found = unopened_.find(name);
   if (found != unopened_.end()) {
@@ -150,17 +160,22 @@ runtime::Task<Result<std::unique_ptr<storage::LoadedLog>>> LocalPartitions::open
     auto load = [this, &place, &config] { return dirs_->load(place, config); };
     co_return co_await runtime::offload(shard_, load);
   }
-  // A crash may have come between the state's node and the folder; then no checkpoint can name it yet.
+  // A crash may have come between the state's node and the folder; then no checkpoint can name it
+  // yet.
   if (!wanted.is_new && dirs_->was_hosted(name)) {
     co_return fail(ErrorCode::kafka_storage_error,
-                   "its folder is gone although a checkpoint file names it; it is not started empty. Put the folder back "
+                   "its folder is gone although a checkpoint file names it; it is not started "
+                   "empty. Put the folder back "
                    "into its log dir, or delete the topic");
   }
-  auto create = [this, &name, &wanted, &config] { return dirs_->create(name, wanted.topic_id, config); };
+  auto create = [this, &name, &wanted, &config] {
+    return dirs_->create(name, wanted.topic_id, config);
+  };
   co_return co_await runtime::offload(shard_, create);
 }
 
-runtime::Task<std::vector<controller::PartitionOutcome>> LocalPartitions::stop_replicas(controller::StopReplica request) {
+runtime::Task<std::vector<controller::PartitionOutcome>> LocalPartitions::stop_replicas(
+    controller::StopReplica request) {
   std::vector<controller::PartitionOutcome> outcomes;
   for (const auto& gone : request.partitions) {
     ErrorCode error = ErrorCode::none;
@@ -172,7 +187,9 @@ runtime::Task<std::vector<controller::PartitionOutcome>> LocalPartitions::stop_r
 
 runtime::Task<ErrorCode> LocalPartitions::remove(const controller::StopReplica::Partition& gone) {
   BrokerShard& target = owner(gone.partition);
-  auto take_out = [&] { return retire(target, gone.partition, unique_suffix(target.shard().random())); };
+  auto take_out = [&] {
+    return retire(target, gone.partition, unique_suffix(target.shard().random()));
+  };
   auto path = co_await runtime::call_on(shard_, target.shard().id(), take_out);
   if (!path) {
     log::error(component, "{}: not removed: {}", to_string(gone.partition), path.error().detail);
@@ -181,18 +198,21 @@ runtime::Task<ErrorCode> LocalPartitions::remove(const controller::StopReplica::
   if (!path->empty()) {
     retired_.push_back(std::move(*path));
   } else {
-    const ErrorCode error = co_await remove_unopened(gone.partition, unique_suffix(shard_.random()));
+    const ErrorCode error =
+        co_await remove_unopened(gone.partition, unique_suffix(shard_.random()));
     if (error != ErrorCode::none) co_return error;
   }
   // Also if there was nothing: a crash may have come behind the renaming.
   auto forget = [this, &gone] { return dirs_->forget(gone.partition); };
   auto forgotten = co_await runtime::offload(shard_, forget);
   if (forgotten) co_return ErrorCode::none;
-  log::error(component, "{}: its checkpoints stay: {}", to_string(gone.partition), forgotten.error().detail);
+  log::error(component, "{}: its checkpoints stay: {}", to_string(gone.partition),
+             forgotten.error().detail);
   co_return forgotten.error().code;
 }
 
-runtime::Task<void> LocalPartitions::publish_image(std::shared_ptr<const model::ClusterImage> image) {
+runtime::Task<void> LocalPartitions::publish_image(
+    std::shared_ptr<const model::ClusterImage> image) {
   for (const auto& shard : shared_.shards) {
     BrokerShard* target = shard.get();
     auto swap = [target, image] { return set_image(*target, image); };
@@ -202,7 +222,8 @@ runtime::Task<void> LocalPartitions::publish_image(std::shared_ptr<const model::
 }
 
 // A deletion that a crash interrupted goes on before anything was opened.
-runtime::Task<ErrorCode> LocalPartitions::remove_unopened(model::TopicPartition partition, std::string suffix) {
+runtime::Task<ErrorCode> LocalPartitions::remove_unopened(model::TopicPartition partition,
+                                                          std::string suffix) {
   if (unopened_.erase(partition) == 0) co_return ErrorCode::none;
   auto rename = [this, &partition, &suffix] { return dirs_->retire(partition, suffix); };
   auto path = co_await runtime::offload(shard_, rename);

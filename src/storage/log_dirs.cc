@@ -47,8 +47,8 @@ std::optional<model::Offset> offset_in(const Checkpoint& checkpoint,
 
 /// The one implementation of LogDirs.
 ///
-/// mutex_ guards where_, is_taken_, generation_ and the checkpoints and serialises create() and take(); it is held during their
-/// disk work, which runs in the I/O pool and not on the data path.
+/// mutex_ guards where_, is_taken_, generation_ and the checkpoints and serialises create() and
+/// take(); it is held during their disk work, which runs in the I/O pool and not on the data path.
 class OpenLogDirs final : public LogDirs {
  public:
   OpenLogDirs(runtime::FileSystem& files, std::vector<LogDir> dirs)

@@ -42,7 +42,8 @@ struct FoundPartition {
 
 /// Offsets of partitions for the three checkpoint files of one log dir.
 struct DirCheckpoints {
-  /// LogDirs::generation() before the positions were read; nullopt: nothing is made or forgotten meanwhile.
+  /// LogDirs::generation() before the positions were read; nullopt: nothing is made or forgotten
+  /// meanwhile.
   std::optional<std::uint64_t> generation;
   std::map<model::TopicPartition, model::Offset> recovery_points;
   std::map<model::TopicPartition, model::Offset>
@@ -94,19 +95,22 @@ class LogDirs {
   /// True if a checkpoint file that was read at start names it: then its folder must have been
   /// there.
   [[nodiscard]] virtual bool was_hosted(const model::TopicPartition& partition) const = 0;
-  /// Renames the folder of a partition that was found at start and not loaded to "...-delete", and forgets it.
+  /// Renames the folder of a partition that was found at start and not loaded to "...-delete", and
+  /// forgets it.
   /// @return the new path. @durable yes. @errors unknown_topic_or_partition
   [[nodiscard]] virtual Result<std::string> retire(const model::TopicPartition& partition,
                                                    const std::string& unique_suffix) = 0;
-  /// The partition's log has been retired, maybe by a process that then crashed: it no longer counts
-  /// and leaves the checkpoint files, so that a later one of its name is not taken for it. @durable yes.
+  /// The partition's log has been retired, maybe by a process that then crashed: it no longer
+  /// counts and leaves the checkpoint files, so that a later one of its name is not taken for it.
+  /// @durable yes.
   [[nodiscard]] virtual Result<void> forget(const model::TopicPartition& partition) = 0;
 
-  /// Counts the partitions made and forgotten, so that positions of one that has gone are never noted for one that was
-  /// made since under its name.
+  /// Counts the partitions made and forgotten, so that positions of one that has gone are never
+  /// noted for one that was made since under its name.
   [[nodiscard]] virtual std::uint64_t generation() const = 0;
   /// Rewrites the checkpoint files of one dir that changed (tmp, sync, rename, sync dir).
-  /// @errors operation_not_attempted: the generation is another one by now; read the positions again
+  /// @errors operation_not_attempted: the generation is another one by now; read the positions
+  /// again
   [[nodiscard]] virtual Result<void> write_checkpoints(std::uint32_t log_dir,
                                                        const DirCheckpoints& checkpoints) = 0;
   [[nodiscard]] virtual Result<void> write_clean_shutdown_marker(std::uint32_t log_dir,
