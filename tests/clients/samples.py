@@ -35,11 +35,17 @@ def check_records(found, expected, first_offset=0):
         check_equal([tuple(h) for h in one.headers or []], other.headers, f"headers at offset {one.offset}")
 
 
+# A client sends a batch of hardly any records as it is when compressing would make it larger.
+TINY_BATCH_RECORDS = 2
+
+
 def check_stored(folder, codec, records_of):
-    """All batches in the files of a partition carry the codec, and hold as many records as were sent."""
+    """The batches in the files of a partition carry the codec, and hold as many records as were sent."""
     import logdir
-    found = logdir.codecs(folder)
-    check(set(found) == {codec}, f"stored batches of {folder.name}: {found} instead of {codec}")
+    batches = [batch for segment in logdir.segments(folder) for batch in logdir.batches(segment)]
+    others = [b for b in batches if b.codec != codec and not (b.codec == "none" and b.count <= TINY_BATCH_RECORDS)]
+    check(not others and any(b.codec == codec for b in batches),
+          f"stored batches of {folder.name}: {logdir.codecs(folder)} instead of {codec}")
     check_equal(logdir.record_count(folder), records_of, "records in the files")
 
 
