@@ -134,14 +134,15 @@ Result<void> Loading::take_end() {
   return {};
 }
 
-/// After a crash: walks the segments from the one of the recovery point on.
+/// After a crash: walks the segments from the one of the recovery point on. One that ends exactly
+/// there is walked too: its last time entry was written when it was closed, maybe later.
 Result<void> Loading::recover() {
   auto& segments = log_->segments;
   if (segments.empty()) return {};
   const model::Offset point = checkpointed_recovery_point();
   const auto above =
-      std::upper_bound(segments.begin(), segments.end(), point,
-                       [](model::Offset o, const LoadedSegment& s) { return o < s.base; });
+      std::lower_bound(segments.begin(), segments.end(), point,
+                       [](const LoadedSegment& s, model::Offset o) { return s.base < o; });
   const auto first =
       static_cast<std::size_t>(above == segments.begin() ? 0 : std::prev(above) - segments.begin());
   for (std::size_t i = first; i < segments.size(); ++i) {

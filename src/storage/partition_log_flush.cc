@@ -68,6 +68,12 @@ bool PartitionLog::State::has_unsynced() const {
          });
 }
 
+bool PartitionLog::State::has_unsynced_old_segments() const {
+  return std::any_of(segments.begin(), std::prev(segments.end()), [](const Segment& segment) {
+    return segment.has_unsynced_data || segment.has_unsynced_indexes;
+  });
+}
+
 Result<void> PartitionLog::State::write_pending_indexes() {
   if (is_writing_ || !index_writer_.has_pending()) return {};
   auto wrote = index_writer_.write(active().files);
@@ -133,8 +139,15 @@ void PartitionLog::State::flush_in_background() {
 
 /// After a roll: the recovery point follows to the base of the active segment.
 Task<void> PartitionLog::State::flush_old_segments() {
-  while (recovery_point < active().base && !failure) {
-    auto flushing = flush_to(active().base, FlushScope::old_segments);
+  // The last time entry of a segment is written when it is closed: it may be un-synced though the
+  // recovery point has come as far as its end already.
+  while (!failure && (recovery_point < active().base || has_unsynced_old_segments())) {
+    if (is_flushing_) {
+      auto waiting = flushed_.wait();
+      co_await waiting;
+      continue;
+    }
+    auto flushing = flush_once(FlushScope::old_segments);
     const auto flushed = co_await std::move(flushing);
     if (!flushed) break;  // fail_for_good has said why
   }

@@ -198,6 +198,7 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   [[nodiscard]] FlushJob collect_unsynced(FlushScope scope);
   [[nodiscard]] Result<void> write_pending_indexes();
   [[nodiscard]] bool has_unsynced() const;
+  [[nodiscard]] bool has_unsynced_old_segments() const;
   runtime::Task<Result<void>> flush_to(model::Offset target, FlushScope scope);
   runtime::Task<Result<void>> flush_once(FlushScope scope);
   void flush_in_background();
