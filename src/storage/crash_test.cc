@@ -107,17 +107,18 @@ class CrashRun {
     // Some lives end with a clean stop, some while the log is being opened.
     stops_cleanly_ = random_.below(5) == 0;
     const bool crashes_early = !stops_cleanly_ && random_.below(4) == 0;
-    bool crashed = false;
+    // The notice may come when this life is over already.
+    const auto crashed = std::make_shared<bool>(false);
     kind_ = random_.below(2) == 0 ? CrashKind::kill : CrashKind::power;
     if (crashes_early) {
       host_.node().crash_after_file_operations(1 + random_.below(12), kind_,
-                                               [&crashed] { crashed = true; });
+                                               [crashed] { *crashed = true; });
     }
     const auto opened = host_.open(config_);
     if (!opened && !crashes_early) return complain("can't be opened: " + opened.error().detail);
     if (!opened) return end_life();
     check();
-    append_for_a_while(crashed);
+    append_for_a_while(*crashed);
     if (stops_cleanly_) {
       host_.stop();
       const auto complaints = index_complaints(host_.files(), host_.log_folder());

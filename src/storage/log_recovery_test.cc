@@ -249,7 +249,7 @@ TEST_F(LogRecoveryTest, only_what_lies_beyond_the_recovery_point_is_read) {
   EXPECT_EQ(snapshot(), before);
   // With a torn tail as well, and with the zero tail of an index that was allocated ahead.
   Bytes torn = joined(batches);
-  torn.resize(torn.size() - 5);
+  test::cut_tail(torn, 5);
   write(0, ".log", torn);
   Bytes index = read(0, ".index");
   index.resize(index.size() + 800);
@@ -271,7 +271,7 @@ TEST_F(LogRecoveryTest, an_index_that_lies_is_not_trusted) {
     for (int kind = 0; kind < 6; ++kind) {
       Bytes bytes = whole;
       if (kind == 0) bytes.clear();
-      if (kind == 1) bytes.resize(bytes.size() - 3);
+      if (kind == 1) test::cut_tail(bytes, 3);
       if (kind == 2) std::fill(bytes.begin(), bytes.end(), std::byte{0});
       if (kind == 3) std::fill(bytes.begin(), bytes.end(), std::byte{0xff});
       if (kind == 4) bytes.resize(bytes.size() + 1000);
@@ -401,7 +401,7 @@ TEST_F(LogRecoveryTest, a_crash_at_each_step_of_a_recovery_changes_nothing_in_th
     clear();
     write(0, ".log", joined(batches_from(0, 20)));
     Bytes torn = joined(batches_from(40, 20));
-    torn.resize(torn.size() - 30);
+    test::cut_tail(torn, 30);
     write(40, ".log", torn);
     write(80, ".log", joined(batches_from(80, 5)));
     write(0, ".log.deleted", {});
@@ -457,7 +457,8 @@ TEST_F(DamageTest, at_rest_is_named_and_not_served) {
   ASSERT_FALSE(at.has_value());
   EXPECT_EQ(at.error().code, ErrorCode::corrupt_message);
   EXPECT_NE(at.error().detail.find("00000000000000000000.log"), std::string::npos);
-  EXPECT_NE(at.error().detail.find(std::to_string(10 * batch_bytes_)), std::string::npos);
+  const auto place = "position " + std::to_string(10 * batch_bytes_) + ", offset 20:";
+  EXPECT_NE(at.error().detail.find(place), std::string::npos) << at.error().detail;
   const auto behind = read(22);
   ASSERT_TRUE(behind.has_value());
   EXPECT_EQ(behind->size, 29 * batch_bytes_);
@@ -478,7 +479,7 @@ TEST_F(DamageTest, checked_bytes_are_not_checked_again) {
 }
 
 TEST_F(DamageTest, of_a_tail_under_a_lying_clean_marker_is_cut) {
-  damage(".log", [&](Bytes& bytes) { bytes.resize(bytes.size() - 7); });
+  damage(".log", [&](Bytes& bytes) { test::cut_tail(bytes, 7); });
   open();
   EXPECT_EQ(host_.log().log_end(), Offset(80));  // as the checkpoint says: nothing was read yet
   const auto read_end = read(76);

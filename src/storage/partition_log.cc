@@ -150,6 +150,7 @@ Task<Result<void>> PartitionLog::set_topic_id(model::Uuid id) {
   return State::set_topic_id(state_, id);
 }
 Task<Result<void>> PartitionLog::flush() { return State::flush(state_); }
+bool PartitionLog::release_files() { return state_->release_files(); }
 Task<Result<void>> PartitionLog::close() { return State::close(state_); }
 Task<Result<std::string>> PartitionLog::retire(std::string unique_suffix) {
   return State::retire(state_, std::move(unique_suffix));

@@ -85,6 +85,7 @@ class PartitionLog {
  public:
   /// Binds what the loader found to its shard.
   PartitionLog(runtime::Shard& shard, LoadedLog loaded);
+  /// Only after close() or retire() has ended, or once the shard's loop has stopped.
   ~PartitionLog();
   PartitionLog(const PartitionLog&) = delete;
   PartitionLog& operator=(const PartitionLog&) = delete;
@@ -150,6 +151,9 @@ class PartitionLog {
 
   /// Everything appended so far is on the disk when it ends; moves the recovery point.
   runtime::Task<Result<void>> flush();
+  /// Closes the files until they are needed again, if no operation runs. For a log that has not
+  /// been used for a while, when descriptors are short. @return false if an operation runs
+  bool release_files();
   /// Waits for running work, flushes, trims the indexes, closes. Nothing may be called afterwards
   /// but the destructor.
   runtime::Task<Result<void>> close();

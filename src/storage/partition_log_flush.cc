@@ -195,6 +195,19 @@ void PartitionLog::State::close_files() {
   is_end_open_ = false;
 }
 
+bool PartitionLog::State::release_files() {
+  const bool is_idle = operations_ == 0 && queue_.empty() && !is_writing_ && !is_opening_ &&
+                       !is_flushing_ && !is_background_flush_running_;
+  if (!is_idle || is_closing_) return false;
+  // What only memory knows would be missing when the end is looked for again.
+  if (is_end_open_) {
+    index_writer_.add({std::nullopt, tail_.close()});
+    if (!write_pending_indexes()) return false;
+  }
+  close_files();
+  return true;
+}
+
 Task<Result<void>> PartitionLog::State::close(std::shared_ptr<State> self) {
   State& s = *self;
   if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));

@@ -14,21 +14,30 @@ namespace {
 
 using Check = BatchScanner::Check;
 
+/// Where damage was found: the offset is that of the first record that can't be read.
+struct Spot {
+  std::uint64_t position = 0;
+  model::Offset offset;
+};
+
 /// Gives an error of a scan its place; passes others on.
-tl::unexpected<Error> damaged(const SegmentView& segment, std::uint64_t position, Error error) {
+tl::unexpected<Error> damaged(const SegmentView& segment, const Spot& spot, Error error) {
   if (error.code == ErrorCode::kafka_storage_error) return fail(std::move(error));
-  return fail(ErrorCode::corrupt_message, fmt::format("{}: no sound batch at position {}: {}",
-                                                      segment.path, position, error.detail));
+  return fail(ErrorCode::corrupt_message,
+              fmt::format("{}: no sound batch at position {}, offset {}: {}", segment.path,
+                          spot.position, spot.offset.value(), error.detail));
 }
 
 /// The first batch whose last offset is at or behind `target`, looked for from `position` on.
 Result<std::optional<PlacedBatch>> scan_to(const SegmentView& segment, std::uint64_t position,
                                            model::Offset target) {
   BatchScanner scanner(*segment.log, position, segment.size_bytes);
+  model::Offset next = position == 0 ? segment.offset_index.base : target;
   for (;;) {
     auto batch = scanner.next(Check::header);
-    if (!batch) return damaged(segment, scanner.position(), std::move(batch.error()));
+    if (!batch) return damaged(segment, {scanner.position(), next}, std::move(batch.error()));
     if (!*batch || (*batch)->header.last_offset >= target) return *batch;
+    next = (*batch)->header.next_offset();
   }
 }
 
@@ -70,7 +79,8 @@ Result<void> verify(const SegmentView& segment, FoundSlice& slice) {
     GREGOR_ASSERT(!batch);
     const bool has_sound_batches = scanner.position() > slice.first.position;
     if (!has_sound_batches || batch.error().code == ErrorCode::kafka_storage_error) {
-      return damaged(segment, scanner.position(), std::move(batch.error()));
+      return damaged(segment, {scanner.position(), slice.first.header.base_offset},
+                     std::move(batch.error()));
     }
     slice.size = scanner.position() - slice.first.position;
     break;
@@ -82,10 +92,11 @@ Result<void> verify(const SegmentView& segment, FoundSlice& slice) {
 /// The records of a batch found by its header; its CRC is checked first.
 Result<std::vector<std::byte>> sound_bytes(const SegmentView& segment, BatchScanner& scanner,
                                            const PlacedBatch& placed) {
+  const Spot spot{placed.position, placed.header.base_offset};
   auto bytes = scanner.bytes_of(placed);
-  if (!bytes) return damaged(segment, placed.position, std::move(bytes.error()));
+  if (!bytes) return damaged(segment, spot, std::move(bytes.error()));
   const auto batch = model::check_batch(*bytes);
-  if (!batch) return damaged(segment, placed.position, batch.error());
+  if (!batch) return damaged(segment, spot, batch.error());
   return bytes;
 }
 
@@ -142,18 +153,23 @@ Result<std::optional<TimestampOffset>> find_by_time(const SegmentView& segment,
   const auto start = position_before(segment, from);
   if (!start) return fail(start.error());
   BatchScanner scanner(*segment.log, *start, segment.size_bytes);
+  model::Offset next = from;
   for (;;) {
     auto batch = scanner.next(Check::header);
-    if (!batch) return damaged(segment, scanner.position(), std::move(batch.error()));
+    if (!batch) return damaged(segment, {scanner.position(), next}, std::move(batch.error()));
     if (!*batch || (*batch)->header.base_offset >= query.end) return std::nullopt;
     const auto& header = (*batch)->header;
+    next = header.next_offset();
     if (header.max_timestamp < query.at_least || header.last_offset < query.from) continue;
     const auto bytes = sound_bytes(segment, scanner, **batch);
     if (!bytes) return fail(bytes.error());
     const auto view = model::RecordBatchView::parse(*bytes);
     GREGOR_ASSERT(view.has_value());
     auto found = model::find_timestamp(*view, {.at_least = query.at_least, .from = query.from});
-    if (!found) return damaged(segment, (*batch)->position, std::move(found.error()));
+    if (!found) {
+      return damaged(segment, {(*batch)->position, (*batch)->header.base_offset},
+                     std::move(found.error()));
+    }
     if (!*found) continue;
     if ((*found)->offset >= query.end) return std::nullopt;
     return answer(**found, header);
@@ -165,17 +181,22 @@ Result<std::optional<TimestampOffset>> find_max_time(const SegmentView& segment,
   const auto start = position_before(segment, max.offset);
   if (!start) return fail(start.error());
   BatchScanner scanner(*segment.log, *start, segment.size_bytes);
+  model::Offset next = max.offset;
   for (;;) {
     auto batch = scanner.next(Check::header);
-    if (!batch) return damaged(segment, scanner.position(), std::move(batch.error()));
+    if (!batch) return damaged(segment, {scanner.position(), next}, std::move(batch.error()));
     if (!*batch) return std::nullopt;
+    next = (*batch)->header.next_offset();
     if ((*batch)->header.max_timestamp != max.timestamp) continue;
     const auto bytes = sound_bytes(segment, scanner, **batch);
     if (!bytes) return fail(bytes.error());
     const auto view = model::RecordBatchView::parse(*bytes);
     GREGOR_ASSERT(view.has_value());
     auto found = model::find_max_timestamp(*view);
-    if (!found) return damaged(segment, (*batch)->position, std::move(found.error()));
+    if (!found) {
+      return damaged(segment, {(*batch)->position, (*batch)->header.base_offset},
+                     std::move(found.error()));
+    }
     if (!*found) return std::nullopt;
     return answer(**found, (*batch)->header);
   }

@@ -63,6 +63,17 @@ inline std::string hex(ByteView bytes) {
   return text;
 }
 
+/// A batch that stays until the next call, for an append whose result is awaited at once.
+inline ByteSpan scratch(Bytes batch) {
+  static Bytes kept;
+  kept = std::move(batch);
+  return kept;
+}
+
+inline void cut_tail(Bytes& bytes, std::ptrdiff_t size) {
+  bytes.erase(bytes.end() - size, bytes.end());
+}
+
 inline void append_to(Bytes& out, ByteView bytes) {
   out.insert(out.end(), bytes.begin(), bytes.end());
 }
@@ -118,25 +129,41 @@ runtime::Task<void> keep_value(runtime::Task<T> task, std::optional<T>* out) {
 /// A shard of the real runtime and a directory; tasks are run from the test's thread.
 class RealHost {
  public:
-  RealHost() : runtime_({.shard_count = 1, .io_threads = 2}) { runtime_.start(); }
-  ~RealHost() { runtime_.stop(); }
+  RealHost() { start(); }
+  ~RealHost() { runtime_->stop(); }
   RealHost(const RealHost&) = delete;
   RealHost& operator=(const RealHost&) = delete;
 
-  [[nodiscard]] runtime::Shard& shard() { return runtime_.shard(runtime::ShardId(0)); }
-  [[nodiscard]] runtime::FileSystem& files() { return runtime_.file_system(); }
+  [[nodiscard]] runtime::Shard& shard() { return runtime_->shard(runtime::ShardId(0)); }
+  [[nodiscard]] runtime::FileSystem& files() { return runtime_->file_system(); }
   [[nodiscard]] const std::string& root() const { return directory_.path(); }
 
   template <class T>
   T wait(runtime::Task<T> task) {
     std::optional<T> value;
-    runtime_.run([&] { return keep_value(std::move(task), &value); });
+    runtime_->run([&] { return keep_value(std::move(task), &value); });
     return std::move(*value);
+  }
+  void wait_for(runtime::Task<void> task) {
+    runtime_->run([&] { return std::move(task); });
+  }
+  /// Ends all threads, calls `destroy` for what lives on the shard, and begins anew.
+  template <class F>
+  void restart(F destroy) {
+    runtime_->stop();
+    destroy();
+    start();
   }
 
  private:
+  void start() {
+    runtime_ = std::make_unique<runtime::real::RealRuntime>(
+        runtime::real::RuntimeOptions{.shard_count = 1, .io_threads = 2});
+    runtime_->start();
+  }
+
   TemporaryDirectory directory_;
-  runtime::real::RealRuntime runtime_;
+  std::unique_ptr<runtime::real::RealRuntime> runtime_;
 };
 
 }  // namespace gregor::storage::test
