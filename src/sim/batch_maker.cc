@@ -58,7 +58,8 @@ MadeBatch BatchMaker::build(const BatchTarget& target, std::int64_t now_ms, std:
 }
 
 MadeBatch BatchMaker::make_invalid(const BatchTarget& target, std::int64_t now_ms) {
-  const bool is_too_large = plan_.codec == model::Codec::none && numbers_.chance(0.2);
+  const bool is_too_large =
+      plan_.codec == model::Codec::none && !target.is_compressed_anew && numbers_.chance(0.2);
   if (is_too_large) {
     MadeBatch made = build(target, now_ms, records_too_large, SIZE_MAX);
     if (made.bytes.size() <= segment_bytes_max) spoil(made.bytes);

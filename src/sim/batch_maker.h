@@ -20,6 +20,7 @@ struct MadeBatch {
 struct BatchTarget {
   PartitionKey where;
   bool has_append_time = false;
+  bool is_compressed_anew = false;  ///< by the topic: size is judged after that
 };
 
 /// Thread: one.

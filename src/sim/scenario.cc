@@ -116,7 +116,7 @@ class Run {
     for (const TopicPlan& plan : settings_.topics) {
       const model::Uuid id = *fleet_->topics().id_of(plan.name);
       for (std::int32_t i = 0; i < plan.partitions; ++i) {
-        targets.push_back({plan.name, {{id, i}, plan.has_append_time}});
+        targets.push_back({plan.name, {{id, i}, plan.has_append_time, plan.is_compressed_anew}});
         positions.push_back({plan.name, {id, i}, model::Offset(0)});
       }
     }

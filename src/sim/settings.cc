@@ -57,6 +57,10 @@ void draw_world(Prng& prng, Settings& settings) {
   settings.store.seed = settings.seed;
   settings.store.delay_min = microseconds(prng.below(200));
   settings.store.delay_max = settings.store.delay_min + microseconds(prng.below(2'000));
+  if (prng.chance(0.3)) {
+    settings.store.connection_loss_ppm = static_cast<std::uint32_t>(prng.between(1'000, 20'000));
+    settings.store.reconnect_after = milliseconds(prng.below(100));
+  }
 }
 
 void draw_bounds(Settings& settings) {
@@ -92,7 +96,8 @@ std::int64_t draw_broker(Prng& prng, Settings& settings) {
   set("replica.high.watermark.checkpoint.interval.ms", prng.between(100, 5'000));
   set("num.recovery.threads.per.data.dir", prng.between(1, 4));
   set("gregor.max.pipelined.requests", prng.between(1, 16));
-  set("auto.create.topics.enable", prng.chance(0.5) ? "true" : "false");
+  settings.makes_topics = prng.chance(0.5);
+  set("auto.create.topics.enable", settings.makes_topics ? "true" : "false");
   return segment_bytes;
 }
 
@@ -107,6 +112,7 @@ void draw_topics(Prng& prng, Settings& settings) {
       topic.configs.emplace_back("message.timestamp.type", "LogAppendTime");
     }
     if (prng.chance(0.15)) {
+      topic.is_compressed_anew = true;
       topic.configs.emplace_back("compression.type",
                                  pick(prng, std::array<const char*, 3>{"lz4", "zstd", "gzip"}));
     }

@@ -17,7 +17,8 @@ struct TopicPlan {
   std::string name;
   std::int32_t partitions = 1;
   std::vector<std::pair<std::string, std::string>> configs;
-  bool has_append_time = false;  ///< message.timestamp.type=LogAppendTime
+  bool has_append_time = false;     ///< message.timestamp.type=LogAppendTime
+  bool is_compressed_anew = false;  ///< compression.type is not producer
 };
 
 struct ProducerPlan {
@@ -51,6 +52,7 @@ struct Settings {
   std::vector<ProducerPlan> producers;
   std::vector<FetcherPlan> fetchers;
   bool has_topic_worker = false;
+  bool makes_topics = false;      ///< auto.create.topics.enable
   std::uint32_t rounds = 2;       ///< ends of the broker's life
   runtime::Duration round_max{};  ///< between two of them
   runtime::Duration slack{};      ///< the longest time that network and disk take for an answer

@@ -15,7 +15,6 @@ constexpr std::int32_t timeout_ms = 20'000;
 constexpr runtime::Duration change_max = std::chrono::seconds(5);
 constexpr runtime::Duration propagation_max = std::chrono::seconds(1);
 constexpr runtime::Duration poll_pause = std::chrono::milliseconds(5);
-constexpr protocol::ApiVersion metadata_version = 10;
 constexpr protocol::ApiVersion delete_by_topic_version = 6;
 
 // What the answer says about the topic; nothing where it says nothing.
@@ -85,19 +84,18 @@ runtime::Task<std::optional<ErrorCode>> delete_topic(Fleet& fleet,
 }
 
 runtime::Task<std::optional<std::vector<SeenTopic>>> list_topics(
-    Fleet& fleet, ClientConnection::Pointer connection, std::optional<std::string> name,
-    protocol::ApiVersion version) {
+    Fleet& fleet, ClientConnection::Pointer connection, MetadataOrder order) {
   protocol::MetadataRequest request;
-  request.allow_auto_topic_creation = false;
+  request.allow_auto_topic_creation = order.makes_topic;
   request.topics = std::nullopt;
-  if (name) {
+  if (order.name) {
     protocol::MetadataRequest::MetadataRequestTopic topic;
-    topic.name = std::string_view(*name);
+    topic.name = std::string_view(*order.name);
     request.topics.emplace();
     request.topics->push_back(topic);
   }
-  auto reply = co_await fleet.call<protocol::Metadata>(connection, std::move(request), version,
-                                                       fleet.settings().slack);
+  auto reply = co_await fleet.call<protocol::Metadata>(connection, std::move(request),
+                                                       order.version, fleet.settings().slack);
   if (!reply) co_return std::nullopt;
   std::vector<SeenTopic> topics;
   for (const auto& topic : reply->body.topics) {
@@ -112,9 +110,10 @@ runtime::Task<std::optional<SeenTopic>> await_topic(Fleet& fleet,
                                                     ClientConnection::Pointer connection,
                                                     std::string name, bool is_wanted) {
   const runtime::Instant deadline = fleet.now() + propagation_max;
-  const std::optional<std::string> asked = name;
   for (;;) {
-    auto topics = co_await list_topics(fleet, connection, asked, metadata_version);
+    MetadataOrder order;
+    order.name = name;
+    auto topics = co_await list_topics(fleet, connection, std::move(order));
     if (!topics) co_return std::nullopt;
     const bool is_last = fleet.now() >= deadline;
     if (!topics->empty() && (is_wanted || is_last)) {

@@ -28,11 +28,16 @@ runtime::Task<std::optional<ErrorCode>> delete_topic(Fleet& fleet,
                                                      std::string name,
                                                      protocol::ApiVersion version);
 
-/// Metadata of all topics, or of one. Topics without a leader for each partition are left out.
+struct MetadataOrder {
+  std::optional<std::string> name;    ///< nothing = all topics
+  protocol::ApiVersion version = 10;  ///< with ids
+  bool makes_topic = false;           ///< the broker may make it, if it is set to
+};
+
+/// Metadata. Topics without a leader for each partition are left out.
 /// @return nothing if no answer came
 runtime::Task<std::optional<std::vector<SeenTopic>>> list_topics(
-    Fleet& fleet, ClientConnection::Pointer connection, std::optional<std::string> name,
-    protocol::ApiVersion version);
+    Fleet& fleet, ClientConnection::Pointer connection, MetadataOrder order);
 
 /// Waits until a topic is seen, or is seen no more, as it has to be; tells the topics' history.
 /// @return the topic if it is there

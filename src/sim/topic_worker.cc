@@ -8,6 +8,9 @@ namespace gregor::sim {
 namespace {
 
 constexpr std::uint64_t names = 2;
+constexpr std::string_view automatic_prefix = "automatic-";
+constexpr double automatic_share = 0.3;
+constexpr int automatic_tries = 5;
 constexpr std::uint64_t partitions_max = 3;
 constexpr protocol::ApiVersion create_version_highest = 7;
 constexpr protocol::ApiVersion delete_version_highest = 6;
@@ -43,7 +46,9 @@ runtime::Task<void> TopicWorker::run() {
 
 runtime::Task<void> TopicWorker::use(ClientConnection::Pointer connection) {
   while (fleet_.is_open() && connection->is_open()) {
-    std::string name = fmt::format("scratch-{}", numbers_.below(names));
+    const bool is_automatic = fleet_.settings().makes_topics && numbers_.chance(automatic_share);
+    std::string name =
+        fmt::format("{}{}", is_automatic ? automatic_prefix : "scratch-", numbers_.below(names));
     const bool is_good = co_await work_on(connection, std::move(name));
     if (!is_good) break;
     const runtime::Instant next =
@@ -73,7 +78,11 @@ runtime::Task<bool> TopicWorker::work_on(ClientConnection::Pointer connection, s
 
 runtime::Task<std::optional<SeenTopic>> TopicWorker::make(ClientConnection::Pointer connection,
                                                           std::string name) {
-  if (!fleet_.topics().must_exist(name)) {
+  const bool is_new = !fleet_.topics().must_exist(name);
+  const bool is_automatic = name.starts_with(automatic_prefix);
+  if (is_new && is_automatic) {
+    co_await ask_for(connection, name);
+  } else if (is_new) {
     TopicOrder order;
     order.name = name;
     // The same number each time: a creation that was not answered may have happened.
@@ -82,11 +91,31 @@ runtime::Task<std::optional<SeenTopic>> TopicWorker::make(ClientConnection::Poin
         static_cast<protocol::ApiVersion>(numbers_.between(0, create_version_highest));
     co_await create_topic(fleet_, connection, std::move(order), version);
     if (!fleet_.topics().must_exist(name)) co_return std::nullopt;
-    ++fleet_.counts().topics_made;
   }
-  auto topic = co_await await_topic(fleet_, connection, name, true);
-  if (topic) fleet_.history().add_topic(topic->id, topic->name, topic->partitions);
+  std::optional<SeenTopic> topic;
+  for (int i = 0; i < (is_automatic ? automatic_tries : 1) && !topic; ++i) {
+    topic = co_await await_topic(fleet_, connection, name, true);
+    if (!connection->is_open()) break;
+  }
+  if (!topic) {
+    if (is_automatic && fleet_.is_serving && connection->is_open()) {
+      fleet_.violations().add("C6", fmt::format("{} was asked for and is not made", name));
+    }
+    co_return std::nullopt;
+  }
+  if (is_new) ++fleet_.counts().topics_made;
+  fleet_.history().add_topic(topic->id, topic->name, topic->partitions);
   co_return topic;
+}
+
+// Metadata of an unknown topic makes it; the answer does not say so.
+runtime::Task<void> TopicWorker::ask_for(ClientConnection::Pointer connection, std::string name) {
+  fleet_.topics().create_sent(name, 1);
+  MetadataOrder order;
+  order.name = name;
+  order.makes_topic = true;
+  co_await list_topics(fleet_, connection, std::move(order));
+  fleet_.topics().create_answered(name, std::nullopt);
 }
 
 runtime::Task<bool> TopicWorker::remove(ClientConnection::Pointer connection, std::string name) {
@@ -106,7 +135,7 @@ runtime::Task<bool> TopicWorker::fill(ClientConnection::Pointer connection, Seen
     order.connection = connection;
     order.version = static_cast<protocol::ApiVersion>(numbers_.between(3, 13));
     for (std::int32_t partition = 0; partition < topic.partitions; ++partition) {
-      const ProducerTarget target{topic.name, {{topic.id, partition}, false}};
+      const ProducerTarget target{topic.name, {{topic.id, partition}}};
       order.batches.push_back(maker_.make(target.batch, fleet_.shard().clock().wall_ms()));
       order.targets.push_back(target);
     }

@@ -22,6 +22,7 @@ class TopicWorker {
   runtime::Task<bool> work_on(ClientConnection::Pointer connection, std::string name);
   runtime::Task<std::optional<SeenTopic>> make(ClientConnection::Pointer connection,
                                                std::string name);
+  runtime::Task<void> ask_for(ClientConnection::Pointer connection, std::string name);
   runtime::Task<bool> remove(ClientConnection::Pointer connection, std::string name);
   runtime::Task<bool> fill(ClientConnection::Pointer connection, SeenTopic topic);
   runtime::Task<bool> read_back(ClientConnection::Pointer connection, SeenTopic topic);

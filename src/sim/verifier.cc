@@ -66,9 +66,9 @@ runtime::Task<bool> Verifier::try_often(Step step) {
 }
 
 runtime::Task<bool> Verifier::check_topics(ClientConnection::Pointer connection) {
-  const auto version = static_cast<protocol::ApiVersion>(numbers_.between(10, 13));
-  const std::optional<std::string> all;
-  auto topics = co_await list_topics(fleet_, connection, all, version);
+  MetadataOrder all;
+  all.version = static_cast<protocol::ApiVersion>(numbers_.between(10, 13));
+  auto topics = co_await list_topics(fleet_, connection, std::move(all));
   if (!topics) co_return false;
   fleet_.topics().see_all(*topics);
   for (const SeenTopic& topic : fleet_.topics().present()) {
