@@ -268,7 +268,19 @@ void Controller::send(News news, Effects& out) {
   for (auto& [to, partitions] : news.leader_and_isr) {
     out.emplace_back(effect::SendLeaderAndIsr{{to, head(to), std::move(partitions)}});
   }
+  tell_the_rest(news);
   if (!news.metadata.empty()) send_metadata(std::move(news.metadata), out);
+}
+
+// A topic some of whose partitions have no state yet is not shown smaller than it is.
+void Controller::tell_the_rest(News& news) {
+  std::set<std::string> topics;
+  for (const auto& told : news.metadata) topics.insert(told.topic);
+  for (const auto& name : topics) {
+    for (const auto& [index, record] : state_.topics.at(name).partitions) {
+      if (!record.leadership) tell_everyone({name, index}, news);
+    }
+  }
 }
 
 void Controller::send_metadata(std::vector<PartitionLeadership> partitions, Effects& out) {

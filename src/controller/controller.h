@@ -65,6 +65,7 @@ class Controller {
              std::vector<StateWrite>& writes);
   void tell_replicas(const model::TopicPartition& partition, News& news);
   void tell_everyone(const model::TopicPartition& partition, News& news);
+  void tell_the_rest(News& news);
   void send(News news, Effects& out);
   void send_metadata(std::vector<PartitionLeadership> partitions, Effects& out);
   void start_deletions(Effects& out);

@@ -205,6 +205,34 @@ TEST_F(ControllerTest, UnknownOutcomesThatFailedAreWrittenAgain) {
   EXPECT_EQ(take<effect::SendLeaderAndIsr>().size(), 1u);
 }
 
+TEST_F(ControllerTest, ATopicIsNeverToldSmallerThanItIs) {
+  elected({1});
+  auto topic = loaded("t", {1}, std::nullopt);
+  topic.assignment[PartitionIndex(1)] = ids({1});
+  topic.assignment[PartitionIndex(2)] = ids({1});
+  read(std::move(topic));
+  auto writes = take<effect::WriteStates>();
+  ASSERT_EQ(writes.size(), 1u);
+  ASSERT_EQ(writes.front().writes.size(), 3u);
+  out_.clear();
+  std::vector<StateWritten> results;
+  for (auto& write : writes.front().writes) {
+    const bool is_first = write.partition.partition == PartitionIndex(0);
+    results.push_back(
+        {std::move(write), is_first ? WriteOutcome::written : WriteOutcome::unknown, 0});
+  }
+  controller_.on_states_written(results, out_);
+  const auto metadata = take<effect::SendUpdateMetadata>();
+  ASSERT_EQ(metadata.size(), 1u);
+  std::map<PartitionIndex, BrokerId> leaders;
+  for (const auto& told : metadata.front().request.partitions)
+    leaders[told.partition] = told.leader;
+  const std::map<PartitionIndex, BrokerId> expected{{PartitionIndex(0), BrokerId(1)},
+                                                    {PartitionIndex(1), BrokerId(-1)},
+                                                    {PartitionIndex(2), BrokerId(-1)}};
+  EXPECT_EQ(leaders, expected);
+}
+
 TEST_F(ControllerTest, AMovedControllerResigns) {
   elected({1});
   read(loaded("t", {1}, std::nullopt));
