@@ -1,5 +1,6 @@
 #include "runtime/real/event_loop.h"
 
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -9,7 +10,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <csignal>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 #include "base/assert.h"
 
@@ -45,12 +48,48 @@ struct Descriptor::Watched {
 };
 
 struct EventLoop::State {
+  /// A message, or a coroutine to resume.
+  struct Message {
+    UniqueFunction<void()> function;
+    std::coroutine_handle<> waiting;
+    void run() {
+      if (waiting) return waiting.resume();
+      function();
+    }
+  };
+
   asio::io_context context{one_thread};
   asio::steady_timer alarm{context};
   asio::signal_set signals{context};
   asio::executor_work_guard<asio::io_context::executor_type> stay{context.get_executor()};
   UniqueFunction<void()> alarm_callback;
   UniqueFunction<void(int)> signal_callback;
+
+  // Messages from the loop's own thread wait in `own`. Those of others wait in `inbox`; the first
+  // one wakes the loop. Asio's post would do both, but it wakes the loop while it holds the lock
+  // that the loop then wants: each message between shards cost two futex calls and two switches.
+  std::vector<Message> own;
+  std::mutex inbox_mutex;
+  std::vector<Message> inbox;
+  bool is_woken = false;  // guarded by inbox_mutex: a wake-up is on its way
+  asio::posix::stream_descriptor wake{context};
+  std::uint64_t wake_count = 0;
+
+  State() {
+    const int descriptor = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    GREGOR_ASSERT(descriptor >= 0);
+    error_code error;
+    wake.assign(descriptor, error);
+    GREGOR_ASSERT(!error);
+    next_wake();
+  }
+
+  void post(Message message);
+  void run_own();
+  void next_wake();
+  static void run_all(std::vector<Message> messages) {
+    for (Message& message : messages) message.run();
+  }
 
   void next_signal() {
     signals.async_wait([this](const error_code& error, int number) {
@@ -60,6 +99,45 @@ struct EventLoop::State {
     });
   }
 };
+
+namespace {
+// The loop that the calling thread runs, if any.
+thread_local const void* loop_of_this_thread = nullptr;
+}  // namespace
+
+void EventLoop::State::post(Message message) {
+  if (loop_of_this_thread == this) {
+    own.push_back(std::move(message));
+    if (own.size() == 1) asio::post(context, [this] { run_own(); });
+    return;
+  }
+  bool is_first = false;
+  {
+    const std::lock_guard<std::mutex> lock(inbox_mutex);
+    inbox.push_back(std::move(message));
+    is_first = !std::exchange(is_woken, true);
+  }
+  const std::uint64_t one = 1;
+  if (is_first) GREGOR_ASSERT(::write(wake.native_handle(), &one, sizeof one) == sizeof one);
+}
+
+// What these post waits for the next turn of the loop.
+void EventLoop::State::run_own() { run_all(std::exchange(own, {})); }
+
+void EventLoop::State::next_wake() {
+  const auto buffer = asio::buffer(&wake_count, sizeof wake_count);
+  wake.async_read_some(buffer, [this](const error_code& error, std::size_t) {
+    if (error) return;
+    std::vector<Message> messages;
+    {
+      const std::lock_guard<std::mutex> lock(inbox_mutex);
+      messages.swap(inbox);
+      is_woken = false;
+    }
+    run_all(std::move(messages));
+    next_wake();
+  });
+}
 
 Descriptor::Descriptor(std::unique_ptr<Watched> watched, int number)
     : watched_(std::move(watched)), number_(number) {}
@@ -98,16 +176,16 @@ void Descriptor::close() {
 EventLoop::EventLoop() : state_(std::make_unique<State>()) {}
 EventLoop::~EventLoop() = default;
 
-void EventLoop::run() { state_->context.run(); }
+void EventLoop::run() {
+  loop_of_this_thread = state_.get();
+  state_->context.run();
+  loop_of_this_thread = nullptr;
+}
 void EventLoop::stop() { state_->context.stop(); }
 
-void EventLoop::post(UniqueFunction<void()> message) {
-  asio::post(state_->context, [message = std::move(message)]() mutable { message(); });
-}
+void EventLoop::post(UniqueFunction<void()> message) { state_->post({std::move(message), {}}); }
 
-void EventLoop::post(std::coroutine_handle<> waiting) {
-  asio::post(state_->context, [waiting] { waiting.resume(); });
-}
+void EventLoop::post(std::coroutine_handle<> waiting) { state_->post({{}, waiting}); }
 
 void EventLoop::on_alarm(UniqueFunction<void()> callback) {
   state_->alarm_callback = std::move(callback);
