@@ -22,6 +22,7 @@ namespace gregor::broker {
 
 class BrokerShard;
 class ControllerService;
+class ProducerIds;
 
 /// What all shards of one broker share. Written before the shards serve, read only afterwards.
 struct BrokerShared {
@@ -29,6 +30,7 @@ struct BrokerShared {
   model::BrokerId broker_id{1};
   std::vector<std::unique_ptr<BrokerShard>> shards;
   ControllerService* controller = nullptr;  ///< to be used on shard 0 only
+  ProducerIds* producer_ids = nullptr;      ///< to be used on shard 0 only
 };
 
 /// Thread: its shard.
@@ -42,6 +44,7 @@ class BrokerShard {
   [[nodiscard]] const config::BrokerConfig& config() const { return shared_.config; }
   [[nodiscard]] model::BrokerId broker_id() const { return shared_.broker_id; }
   [[nodiscard]] ControllerService& controller() { return *shared_.controller; }
+  [[nodiscard]] ProducerIds& producer_ids() { return *shared_.producer_ids; }
   [[nodiscard]] BrokerShard& peer(runtime::ShardId id) { return *shared_.shards[id.value()]; }
   [[nodiscard]] runtime::ShardId owner(std::string_view topic, std::int32_t partition) const {
     return owner_of(topic, model::PartitionIndex(partition),

@@ -12,6 +12,7 @@
 #include "broker/controller_glue.h"
 #include "broker/housekeeping.h"
 #include "broker/local_partitions.h"
+#include "broker/producer_ids.h"
 #include "config/topic_config_rules.h"
 #include "storage/log_dirs.h"
 
@@ -84,6 +85,7 @@ class Server::State {
   std::unique_ptr<metadata::Store> store_;
   LocalPartitions partitions_;
   std::unique_ptr<ControllerService> controller_;
+  std::unique_ptr<ProducerIds> producer_ids_;
   std::unique_ptr<Housekeeping> housekeeping_;
   std::vector<std::unique_ptr<ConnectionSet>> connections_;
   Acceptor acceptor_;
@@ -182,6 +184,8 @@ runtime::Task<Result<StoreFacts>> Server::State::open_metadata() {
   controller_ = std::make_unique<ControllerService>(shard_, *store_, partitions_, topic_configs_,
                                                     controller_settings());
   shared_.controller = controller_.get();
+  producer_ids_ = std::make_unique<ProducerIds>(shard_, *store_, shared_.broker_id);
+  shared_.producer_ids = producer_ids_.get();
   const auto meta = dirs_->meta();
   auto facts = co_await controller_->prepare(meta.cluster_id.value_or(""));
   if (!facts) co_return fail(std::move(facts.error()));

@@ -5,6 +5,7 @@
 #include "znode/cluster_node.h"
 #include "znode/operation.h"
 #include "znode/path.h"
+#include "znode/producer_id_node.h"
 #include "znode/topic_node.h"
 
 namespace gregor::znode {
@@ -189,6 +190,19 @@ TEST(ClusterNodes, RoundTripAndFaults) {
   EXPECT_EQ(*decode_cluster_id("/cluster/id", encode_cluster_id("abc")), "abc");
   expect_fault(decode_cluster_id("/cluster/id", R"({"version":"1"})"), "/cluster/id: ");
   expect_fault(decode_cluster_id("/cluster/id", R"({"id":""})"), "/cluster/id: ");
+}
+
+TEST(ProducerIdNode, RoundTripAndFaults) {
+  const ProducerIdBlock block{BrokerId(3), 2000, 2999};
+  EXPECT_EQ(encode(block), R"({"version":1,"broker":3,"block_start":"2000","block_end":"2999"})");
+  EXPECT_EQ(*decode_producer_id_block("/b", encode(block)), block);
+  for (const char* bad :
+       {"", "{}", R"({"version":1,"broker":3,"block_start":"5"})",
+        R"({"version":1,"broker":3,"block_start":"-1","block_end":"5"})",
+        R"({"version":1,"broker":3,"block_start":"9","block_end":"5"})",
+        R"({"version":1,"broker":3,"block_start":"0","block_end":"9999999999999999999"})"}) {
+    expect_fault(decode_producer_id_block("/b", bad), "/b: ");
+  }
 }
 
 TEST(Errors, HaveNames) {

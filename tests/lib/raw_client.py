@@ -4,8 +4,8 @@
         client.create_topic("words", partitions=6, version=5)
         answer = client.produce("words", 0, records.build([(b"key", b"value")]), version=9)
 
-The methods know ApiVersions 0-4, Metadata 0-13, CreateTopics 2-7, DeleteTopics 1-6, Produce 3-13, Fetch 4-18 and
-ListOffsets 1-10; topics by id (Fetch and Produce 13+, DeleteTopics 6) where `topic` is a UUID. Answers are dicts with the
+The methods know ApiVersions 0-4, Metadata 0-13, CreateTopics 2-7, DeleteTopics 1-6, Produce 3-13, Fetch 4-18,
+ListOffsets 1-10, InitProducerId 0-5 and DescribeProducers 0; topics by id (Fetch and Produce 13+, DeleteTopics 6) where `topic` is a UUID. Answers are dicts with the
 fields in snake_case. Whatever else is to be sent: `send` and `receive`.
 """
 import socket
@@ -16,9 +16,11 @@ from wire import Reader, Writer
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, FIND_COORDINATOR = 0, 1, 2, 3, 10
 API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS, INIT_PRODUCER_ID = 18, 19, 20, 22
+DESCRIBE_PRODUCERS = 61
 FIRST_FLEXIBLE = {
     PRODUCE: 9, FETCH: 12, LIST_OFFSETS: 6, METADATA: 9, FIND_COORDINATOR: 3,
     API_VERSIONS: 3, CREATE_TOPICS: 5, DELETE_TOPICS: 4, INIT_PRODUCER_ID: 2,
+    DESCRIBE_PRODUCERS: 0,
 }
 LATEST, EARLIEST, MAX_TIMESTAMP = -1, -2, -3
 
@@ -162,24 +164,35 @@ class RawClient:
             reader.uuid()
         return reader.int16()
 
-    def send_produce(self, topic, partition, batch, acks=-1, version=8, timeout_ms=30000):
+    def send_produce(self, topic, partition, batch, acks=-1, version=8, transactional_id=None):
+        self._send_produce(topic, [(partition, batch)], acks, version, transactional_id)
+
+    def _send_produce(self, topic, batches, acks, version, transactional_id):
         body = self._writer(PRODUCE, version)
 
-        def one(_):
-            body.int32(partition).blob(batch).tags()
+        def one(item):
+            body.int32(item[0]).blob(item[1]).tags()
 
         def write_topic(_):
             (body.uuid if version >= 13 else body.string)(topic)
-            body.array([partition], one).tags()
-        body.string(None).int16(acks).int32(timeout_ms).array([topic], write_topic).tags()
+            body.array(batches, one).tags()
+        body.string(transactional_id).int16(acks).int32(30000).array([topic], write_topic).tags()
         self.send(PRODUCE, version, body.bytes(), expects_answer=acks != 0)
 
-    def produce(self, topic, partition, batch, acks=-1, version=8):
+    def produce(self, topic, partition, batch, acks=-1, version=8, transactional_id=None):
         """The answer of the one partition; None with acks=0."""
-        self.send_produce(topic, partition, batch, acks, version)
+        self.send_produce(topic, partition, batch, acks, version, transactional_id)
         return None if acks == 0 else self.receive_produce(version)
 
+    def produce_many(self, topic, batches, version=8):
+        """batches: (partition, bytes). Gives {partition: its answer}."""
+        self._send_produce(topic, batches, -1, version, None)
+        return {found["partition"]: found for found in self._receive_produced(version)}
+
     def receive_produce(self, version):
+        return self._receive_produced(version)[0]
+
+    def _receive_produced(self, version):
         reader = self.receive()
 
         def one():
@@ -192,9 +205,39 @@ class RawClient:
             reader.tags()
             return found
         topics = reader.array(lambda: _read_topic(reader, version >= 13, one))
-        return topics[0]["partitions"][0]
+        return topics[0]["partitions"]
 
-    def send_fetch(self, topic, partition, offset, version=11, max_wait_ms=500, min_bytes=1, max_bytes=1 << 26):
+    def init_producer_id(self, version=4, transactional_id=None, timeout_ms=60000, producer_id=-1, producer_epoch=-1):
+        body = self._writer(INIT_PRODUCER_ID, version).string(transactional_id).int32(timeout_ms)
+        if version >= 3:
+            body.int64(producer_id).int16(producer_epoch)
+        reader = self.request(INIT_PRODUCER_ID, version, body.tags().bytes())
+        reader.int32()
+        found = {"error": reader.int16(), "id": reader.int64(), "epoch": reader.int16()}
+        reader.tags()
+        return found
+
+    def describe_producers(self, topic, partitions):
+        """One dict per partition of the answer."""
+        body = self._writer(DESCRIBE_PRODUCERS, 0)
+        body.array([topic], lambda t: body.string(t).array(partitions, body.int32).tags()).tags()
+        reader = self.request(DESCRIBE_PRODUCERS, 0, body.bytes())
+        reader.int32()
+
+        def producer():
+            found = {"id": reader.int64(), "epoch": reader.int32(), "last_sequence": reader.int32(),
+                     "last_timestamp": reader.int64(), "coordinator_epoch": reader.int32(), "transaction_start": reader.int64()}
+            reader.tags()
+            return found
+
+        def partition():
+            found = {"partition": reader.int32(), "error": reader.int16(), "message": reader.string(),
+                     "producers": reader.array(producer)}
+            reader.tags()
+            return found
+        return reader.array(lambda: _read_topic(reader, False, partition))[0]["partitions"]
+
+    def send_fetch(self, topic, partition, offset, version=11, max_wait_ms=500, min_bytes=1, max_bytes=1 << 26, isolation=0):
         body = self._writer(FETCH, version)
 
         def one(_):
@@ -213,7 +256,7 @@ class RawClient:
             body.array([partition], one).tags()
         if version < 15:
             body.int32(-1)
-        body.int32(max_wait_ms).int32(min_bytes).int32(max_bytes).int8(0)
+        body.int32(max_wait_ms).int32(min_bytes).int32(max_bytes).int8(isolation)
         if version >= 7:
             body.int32(0).int32(-1)
         body.array([topic], write_topic)
@@ -236,7 +279,7 @@ class RawClient:
             found = {"partition": reader.int32(), "error": reader.int16(), "high_watermark": reader.int64(),
                      "last_stable": reader.int64()}
             found["log_start"] = reader.int64() if version >= 5 else -1
-            reader.array(lambda: (reader.int64(), reader.int64(), reader.tags()))
+            found["aborted"] = reader.array(lambda: (reader.int64(), reader.int64(), reader.tags())[:2])
             if version >= 11:
                 reader.int32()
             found["records"] = reader.blob() or b""
@@ -251,7 +294,7 @@ class RawClient:
         self.send_fetch(topic, partition, offset, version, **options)
         return self.receive_fetch(version)
 
-    def list_offsets(self, topic, partition, timestamp, version=5):
+    def list_offsets(self, topic, partition, timestamp, version=5, isolation=0):
         body = self._writer(LIST_OFFSETS, version)
 
         def one(_):
@@ -261,7 +304,7 @@ class RawClient:
             body.int64(timestamp).tags()
         body.int32(-1)
         if version >= 2:
-            body.int8(0)
+            body.int8(isolation)
         body.array([topic], lambda t: body.string(t).array([partition], one).tags())
         if version >= 10:
             body.int32(30000)

@@ -115,7 +115,8 @@ def _decompress_snappy(data):
     return out
 
 
-def build(items, codec="none", timestamp=None, base_offset=0, producer_id=-1, attributes=0):
+def build(items, codec="none", timestamp=None, base_offset=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
+          attributes=0):
     """One batch. items: Records, or (key, value) pairs; `timestamp` (ms) is for those without one; now by default."""
     now = int(time.time() * 1000) if timestamp is None else timestamp
     made = [r if isinstance(r, Record) else Record(*r) for r in items]
@@ -126,7 +127,8 @@ def build(items, codec="none", timestamp=None, base_offset=0, producer_id=-1, at
         _varint(body, len(data))
         body.raw(data)
     checked = struct.pack(
-        ">hiqqqhii", attributes | CODECS.index(codec), len(made) - 1, stamps[0], max(stamps), producer_id, -1, -1, len(made))
+        ">hiqqqhii", attributes | CODECS.index(codec), len(made) - 1, stamps[0], max(stamps), producer_id, producer_epoch,
+        base_sequence, len(made))
     checked += compress(codec, body.bytes())
     return struct.pack(">qiibI", base_offset, len(checked) + 9, -1, 2, crc32c(checked)) + checked
 

@@ -8,6 +8,7 @@
 #include "broker/handlers/delete_topics.h"
 #include "broker/handlers/fetch.h"
 #include "broker/handlers/find_coordinator.h"
+#include "broker/handlers/init_producer_id.h"
 #include "broker/handlers/list_offsets.h"
 #include "broker/handlers/metadata.h"
 #include "broker/handlers/produce.h"
@@ -16,6 +17,6 @@ namespace gregor::broker {
 
 using AllHandlers = std::tuple<ProduceHandler, FetchHandler, ListOffsetsHandler, MetadataHandler,
                                FindCoordinatorHandler, ApiVersionsHandler, CreateTopicsHandler,
-                               DeleteTopicsHandler>;
+                               DeleteTopicsHandler, InitProducerIdHandler>;
 
 }  // namespace gregor::broker
