@@ -80,6 +80,8 @@ void configure(Level level, Format format) {
   line_format = format;
 }
 
+void set_level(Level level) { threshold = level; }
+Level level() { return threshold.load(std::memory_order_relaxed); }
 bool enabled(Level level) { return level >= threshold.load(std::memory_order_relaxed); }
 
 void write(Level level, std::string_view component, std::string_view message) {

@@ -15,6 +15,9 @@ enum class Format { text, json };
 
 /// Sets what is written from now on; called once at start. The default is info, text.
 void configure(Level level, Format format);
+/// Changes the level while lines are written.
+void set_level(Level level);
+[[nodiscard]] Level level();
 [[nodiscard]] bool enabled(Level level);
 
 /// Writes one line. `message` may hold any bytes: control characters and invalid UTF-8 are escaped,

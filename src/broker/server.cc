@@ -159,6 +159,7 @@ Result<void> Server::State::choose_broker_id() {
   }
   shared_.broker_id =
       model::BrokerId(stored.value_or(configured != -1 ? configured : default_broker_id));
+  shared_.config.broker_id = shared_.config.node_id = shared_.broker_id.value();
   return {};
 }
 

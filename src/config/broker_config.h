@@ -18,6 +18,9 @@ namespace gregor::config {
 /// What `queued.max.request.bytes` = -1 stands for.
 inline constexpr std::int64_t default_frame_bytes_max_total = std::int64_t{64} << 20;
 
+/// Names and values of configs as they are written.
+using ConfigTexts = std::map<std::string, std::string, std::less<>>;
+
 /// Immutable once loaded; any thread may read it. One field per row of broker_options.def (field
 /// name = Kafka's name with
 /// '_' for '.'), then what is derived from them. Made by load_config() only: a plain BrokerConfig{}
@@ -44,8 +47,13 @@ struct BrokerConfig {
   TopicConfig topic_defaults;
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::text;
-  /// Options that were set, with the value as written; all others have their defaults.
-  std::map<std::string, std::string, std::less<>> given;
+  /// Keys that were set in the file, the environment or on the command line, with the value as
+  /// written; all others have their defaults. Those without effect are there too.
+  ConfigTexts given;
+  /// What was set while brokers ran, of this broker and of all brokers: each wins over the next,
+  /// and both over `given`. The fields above have these values already (dynamic_config.h).
+  ConfigTexts dynamic_own;
+  ConfigTexts dynamic_of_all;
 };
 
 }  // namespace gregor::config

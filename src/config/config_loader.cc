@@ -74,6 +74,7 @@ std::string unknown_key(const std::string& key, const Setting& setting, bool wit
 void apply_settings(const Settings& settings, bool is_strict, BrokerConfig& config,
                     LoadedConfig& out) {
   std::string without_effect;
+  std::string senseless;
   std::size_t unknown = 0;
   for (const auto& [key, setting] : settings) {
     switch (kind_of_key(key)) {
@@ -87,6 +88,10 @@ void apply_settings(const Settings& settings, bool is_strict, BrokerConfig& conf
       }
       case KeyKind::known:
         without_effect += (without_effect.empty() ? "" : ", ") + key;
+        config.given.emplace(key, trim(setting.value));
+        break;
+      case KeyKind::senseless:
+        senseless += (senseless.empty() ? "" : ", ") + key;
         break;
       case KeyKind::unknown:
         (is_strict ? out.errors : out.warnings)
@@ -96,6 +101,9 @@ void apply_settings(const Settings& settings, bool is_strict, BrokerConfig& conf
   }
   if (!without_effect.empty())
     out.notes.push_back("accepted without effect yet: " + without_effect);
+  if (!senseless.empty())
+    out.warnings.push_back("ignored, since they only mean something to a Java program or KRaft: " +
+                           senseless);
   const auto authorizer = settings.find("authorizer.class.name");
   if (authorizer != settings.end() && !trim(authorizer->second.value).empty()) {
     out.warnings.push_back(

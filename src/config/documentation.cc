@@ -26,6 +26,11 @@ Settings come from three places; a later one wins:
    their prefix: `GREGOR_SHARDS` sets `gregor.shards`
 3. `--set key=value`, as often as needed
 
+Options whose update mode is cluster-wide can also be set while brokers run (IncrementalAlterConfigs, `kafka-configs.sh`),
+for one broker or for all of them; topic configs for one topic. Such values are kept in the metadata store, take effect at
+once, survive restarts and win over all three places: topic, then this broker, then all brokers, then file, then default.
+Everything else is refused while brokers run, as Apache Kafka refuses what is read-only.
+
 `gregor server --check-config` reads and checks all of it, says what is wrong and ends. An unknown key is a warning that
 names the nearest known one, with `--strict` an error. Values are trimmed; numbers are plain decimal.
 
@@ -36,7 +41,7 @@ names the nearest known one, with `--strict` an error. Values are trimmed; numbe
 constexpr std::string_view topic_introduction = R"(
 ## Topics
 
-A topic's own value, given when it is created, wins over the broker's default of the listed name.
+A topic's own value, given when it is created or set later, wins over the broker's default of the listed name.
 
 )";
 
@@ -44,6 +49,13 @@ constexpr std::string_view known_introduction = R"(
 ## Accepted without effect yet
 
 These keys of Kafka 3.9 and 4.1 (and all that begin with `listener.name.`) may stand in a file; nothing reads them yet.
+
+)";
+
+constexpr std::string_view senseless_introduction = R"(
+## Ignored with a warning
+
+These keys only mean something to a Java program or to KRaft.
 
 )";
 
@@ -91,7 +103,7 @@ std::string configuration_markdown() {
   auto out = std::back_inserter(text);
   const BrokerConfig broker;
   fmt::format_to(out,
-                 "| key | default | type and range | Kafka's update mode | topic config | meaning "
+                 "| key | default | type and range | update mode | topic config | meaning "
                  "|\n|---|---|---|---|---|---|\n");
   for (const auto& option : broker_options()) {
     fmt::format_to(out, "| `{}` | {} | {} | {} | {} | {} |\n", option.name,
@@ -111,7 +123,11 @@ std::string configuration_markdown() {
                    limits(option), synonyms, option.text);
   }
   text += known_introduction;
-  for (const auto& key : known_keys()) fmt::format_to(out, "- `{}`\n", key.name);
+  for (const auto& key : known_keys())
+    if (key.treatment == Treatment::accepted) fmt::format_to(out, "- `{}`\n", key.name);
+  text += senseless_introduction;
+  for (const auto& key : known_keys())
+    if (key.treatment == Treatment::senseless) fmt::format_to(out, "- `{}`\n", key.name);
   return text;
 }
 

@@ -58,16 +58,13 @@ std::string environment_form(std::string_view key) {
 
 KeyKind kind_of_key(std::string_view key) {
   if (find_broker_option(key) != nullptr) return KeyKind::option;
-  const auto known = known_keys();
-  const bool is_known =
-      std::any_of(known.begin(), known.end(), [&](const KnownKey& row) { return row.name == key; });
-  return is_known || key.starts_with(listener_prefix) ? KeyKind::known : KeyKind::unknown;
+  if (const auto* known = find_known_key(key); known != nullptr)
+    return known->treatment == Treatment::senseless ? KeyKind::senseless : KeyKind::known;
+  return key.starts_with(listener_prefix) ? KeyKind::known : KeyKind::unknown;
 }
 
 bool is_secret_key(std::string_view key) {
-  for (const auto& row : known_keys()) {
-    if (row.name == key) return row.is_secret;
-  }
+  if (const auto* known = find_known_key(key); known != nullptr) return known->is_secret();
   if (find_broker_option(key) != nullptr) return false;
   constexpr std::array<std::string_view, 4> words{"password", "secret", "jaas", "key"};
   return std::any_of(words.begin(), words.end(), [&](std::string_view word) {

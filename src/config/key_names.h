@@ -9,8 +9,9 @@
 namespace gregor::config {
 
 enum class KeyKind {
-  option,  ///< has an effect: a row of broker_options.def
-  known,   ///< Kafka's, accepted without effect
+  option,     ///< has an effect: a row of broker_options.def
+  known,      ///< Kafka's, accepted without effect
+  senseless,  ///< Kafka's, and only means something to a Java program or to KRaft
   unknown,
 };
 

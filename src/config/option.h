@@ -78,6 +78,20 @@ struct ValueOf<ValueType::timestamp_type> {
   using Value = TimestampType;
 };
 
+/// What clients are told of a value's type; numbers as on the wire (DescribeConfigs).
+enum class KafkaType : std::int8_t {
+  unknown = 0,
+  boolean = 1,
+  string = 2,
+  int32 = 3,
+  int16 = 4,
+  int64 = 5,
+  float64 = 6,
+  list = 7,
+  class_name = 8,
+  password = 9,
+};
+
 /// The values that an option takes. Numbers: [lowest, highest] or `besides`. Strings and entries of
 /// lists: one of `words` (separated by '|') if there are any, or of a special form.
 struct Allowed {
@@ -104,8 +118,8 @@ struct Allowed {
   return {.form = Allowed::Form::throttled_replicas};
 }
 
-/// How a broker option may be changed while brokers run (Kafka's "Update Mode"). Nothing is dynamic
-/// yet: the column is what clients will be told.
+/// How an option may be changed while brokers run: not at all, of one broker only, of one or of all
+/// (Kafka's "Update Mode", where this program honours it), of a topic.
 enum class Update { read_only, per_broker, cluster_wide, per_topic };
 
 /// One option of the struct Config (BrokerConfig or TopicConfig).

@@ -44,7 +44,8 @@ const Option<TopicConfig> topic_table[] = {
 };
 
 constexpr KnownKey known_table[] = {
-#define GREGOR_KNOWN_KEY(name, is_secret) {name, is_secret},
+#define GREGOR_KNOWN_KEY(name, type, fallback, treatment) \
+  {name, KafkaType::type, fallback, Treatment::treatment},
 #include "config/known_keys.def"
 #undef GREGOR_KNOWN_KEY
 };
@@ -67,5 +68,6 @@ const Option<TopicConfig>* find_topic_option(std::string_view name) {
   return find_row(topic_options(), name);
 }
 std::span<const KnownKey> known_keys() { return known_table; }
+const KnownKey* find_known_key(std::string_view name) { return find_row(known_keys(), name); }
 
 }  // namespace gregor::config

@@ -21,11 +21,22 @@ namespace gregor::config {
 [[nodiscard]] const Option<BrokerConfig>* find_broker_option(std::string_view name);
 [[nodiscard]] const Option<TopicConfig>* find_topic_option(std::string_view name);
 
-/// A key that is accepted without effect.
+/// What a file that sets a key without effect is told.
+enum class Treatment {
+  accepted,   ///< nothing reads it yet
+  senseless,  ///< it only means something to a Java program or to KRaft
+};
+
+/// A key of Kafka that has no effect.
 struct KnownKey {
   std::string_view name;
-  bool is_secret = false;
+  KafkaType type;
+  const char* fallback;  ///< Kafka's default; nullptr = none
+  Treatment treatment;
+  [[nodiscard]] constexpr bool is_secret() const { return type == KafkaType::password; }
 };
 [[nodiscard]] std::span<const KnownKey> known_keys();
+/// nullptr if there is none of that name.
+[[nodiscard]] const KnownKey* find_known_key(std::string_view name);
 
 }  // namespace gregor::config

@@ -212,27 +212,44 @@ std::optional<std::string> format_value(TimestampType value) {
   return value == TimestampType::create_time ? "CreateTime" : "LogAppendTime";
 }
 
-std::string_view kafka_type_name(ValueType type) {
+KafkaType kafka_type(ValueType type) {
   switch (type) {
     case ValueType::boolean:
-      return "boolean";
+      return KafkaType::boolean;
     case ValueType::int32:
     case ValueType::size32:
     case ValueType::maybe_int32:
-      return "int";
+      return KafkaType::int32;
     case ValueType::int64:
     case ValueType::maybe_int64:
-      return "long";
+      return KafkaType::int64;
     case ValueType::float64:
-      return "double";
+      return KafkaType::float64;
     case ValueType::list:
-      return "list";
+      return KafkaType::list;
     case ValueType::string:
     case ValueType::maybe_string:
     case ValueType::timestamp_type:
+      return KafkaType::string;
+  }
+  return KafkaType::unknown;
+}
+
+std::string_view kafka_type_name(ValueType type) {
+  switch (kafka_type(type)) {
+    case KafkaType::boolean:
+      return "boolean";
+    case KafkaType::int32:
+      return "int";
+    case KafkaType::int64:
+      return "long";
+    case KafkaType::float64:
+      return "double";
+    case KafkaType::list:
+      return "list";
+    default:
       return "string";
   }
-  return "string";
 }
 
 std::string describe_allowed(const Allowed& allowed, ValueType type) {

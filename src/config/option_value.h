@@ -66,6 +66,8 @@ template <class T>
   return format_value(*value);
 }
 
+/// What clients are told of values of this type.
+[[nodiscard]] KafkaType kafka_type(ValueType type);
 /// "int", "long", "boolean", ... as in Kafka's documentation.
 [[nodiscard]] std::string_view kafka_type_name(ValueType type);
 

@@ -95,10 +95,14 @@ Result<TopicConfig> effective(const BrokerConfig& broker, const TopicOverrides& 
 }
 
 ConfigSource default_source(const BrokerConfig& broker, const Option<TopicConfig>& option) {
-  for (const auto& synonym : split_list(option.synonyms)) {
-    if (broker.given.contains(synonym)) return ConfigSource::static_broker;
-  }
-  return ConfigSource::default_config;
+  const auto synonyms = split_list(option.synonyms);
+  const auto is_in = [&synonyms](const ConfigTexts& texts) {
+    return std::any_of(synonyms.begin(), synonyms.end(),
+                       [&texts](const std::string& name) { return texts.contains(name); });
+  };
+  if (is_in(broker.dynamic_own)) return ConfigSource::dynamic_broker;
+  if (is_in(broker.dynamic_of_all)) return ConfigSource::dynamic_default_broker;
+  return is_in(broker.given) ? ConfigSource::static_broker : ConfigSource::default_config;
 }
 
 }  // namespace
@@ -121,20 +125,23 @@ std::vector<TopicConfigEntry> list_topic_configs(const BrokerConfig& broker,
                                                  const TopicOverrides& own) {
   std::vector<TopicConfigEntry> entries;
   for (const auto& option : topic_options()) {
-    TopicConfig config;
     TopicConfigEntry entry{.name = std::string(option.name),
+                           .value = topic_value(broker, own, option),
                            .source = default_source(broker, option)};
-    auto text = broker_value(broker, option);
-    if (const auto given = own.find(entry.name); given != own.end()) {
-      text = given->second;
-      entry.source = ConfigSource::topic;
-    }
-    // A stored value that no longer fits is shown as it is: this only lists, it does not judge.
-    const bool fits = !text || option.set(config, *text, option).has_value();
-    entry.value = fits ? option.get(config).value_or("") : *text;
+    if (own.contains(entry.name)) entry.source = ConfigSource::topic;
     entries.push_back(std::move(entry));
   }
   return entries;
+}
+
+std::string topic_value(const BrokerConfig& broker, const TopicOverrides& own,
+                        const Option<TopicConfig>& option) {
+  TopicConfig config;
+  const auto given = own.find(std::string(option.name));
+  const auto text = given != own.end() ? given->second : broker_value(broker, option);
+  // This only shows, it does not judge.
+  const bool fits = !text || option.set(config, *text, option).has_value();
+  return fits ? option.get(config).value_or("") : *text;
 }
 
 Result<TopicConfig> topic_defaults_of(const BrokerConfig& broker) { return effective(broker, {}); }

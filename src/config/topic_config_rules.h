@@ -10,12 +10,13 @@
 
 #include "base/result.h"
 #include "config/broker_config.h"
+#include "config/option.h"
 #include "config/topic_config.h"
 
 namespace gregor::config {
 
 /// A topic's own configs as they are stored: Kafka name -> value.
-using TopicOverrides = std::map<std::string, std::string>;
+using TopicOverrides = std::map<std::string, std::string>;  // as model::ConfigEntries
 
 /// The settings of a topic with these configs of its own on this broker. Pure; any thread.
 /// @errors invalid_config with a text for the client: unknown name, a value that does not fit,
@@ -28,7 +29,14 @@ using TopicOverrides = std::map<std::string, std::string>;
                                                          const TopicOverrides& own);
 
 /// Where an effective value comes from; numbers as on the wire (DescribeConfigs, CreateTopics).
-enum class ConfigSource : std::int8_t { topic = 1, static_broker = 4, default_config = 5 };
+enum class ConfigSource : std::int8_t {
+  topic = 1,
+  dynamic_broker = 2,
+  dynamic_default_broker = 3,
+  static_broker = 4,
+  default_config = 5,
+  broker_logger = 6,
+};
 
 struct TopicConfigEntry {
   std::string name;
@@ -43,6 +51,11 @@ struct TopicConfigEntry {
 /// is
 [[nodiscard]] std::vector<TopicConfigEntry> list_topic_configs(const BrokerConfig& broker,
                                                                const TopicOverrides& own);
+
+/// The effective value of one option, as Kafka writes it. A stored value that does not fit is given
+/// as it is.
+[[nodiscard]] std::string topic_value(const BrokerConfig& broker, const TopicOverrides& own,
+                                      const Option<TopicConfig>& option);
 
 /// Fills what a topic without configs of its own gets from the rows of `broker`; for the loader.
 /// @errors invalid_config: values that contradict

@@ -45,9 +45,10 @@ class RawClient:
 
     # Frames
 
-    def send(self, key, version, body, expects_answer=True):
-        """Sends one request; answers come by `receive`, in the same order."""
-        flexible = version >= FIRST_FLEXIBLE.get(key, 1 << 15)
+    def send(self, key, version, body, expects_answer=True, flexible=None):
+        """Sends one request; answers come by `receive`, in the same order. `flexible` is for APIs that this file does not know."""
+        if flexible is None:
+            flexible = version >= FIRST_FLEXIBLE.get(key, 1 << 15)
         self._correlation += 1
         head = Writer().int16(key).int16(version).int32(self._correlation).string(self._client_id)
         if flexible:
@@ -69,8 +70,8 @@ class RawClient:
             reader.tags()
         return reader
 
-    def request(self, key, version, body):
-        self.send(key, version, body)
+    def request(self, key, version, body, flexible=None):
+        self.send(key, version, body, flexible=flexible)
         return self.receive()
 
     def _read(self, size):

@@ -6,17 +6,20 @@
 #include "broker/handlers/api_versions.h"
 #include "broker/handlers/create_topics.h"
 #include "broker/handlers/delete_topics.h"
+#include "broker/handlers/describe_configs.h"
 #include "broker/handlers/fetch.h"
 #include "broker/handlers/find_coordinator.h"
 #include "broker/handlers/init_producer_id.h"
+#include "broker/handlers/list_config_resources.h"
 #include "broker/handlers/list_offsets.h"
 #include "broker/handlers/metadata.h"
 #include "broker/handlers/produce.h"
 
 namespace gregor::broker {
 
-using AllHandlers = std::tuple<ProduceHandler, FetchHandler, ListOffsetsHandler, MetadataHandler,
-                               FindCoordinatorHandler, ApiVersionsHandler, CreateTopicsHandler,
-                               DeleteTopicsHandler, InitProducerIdHandler>;
+using AllHandlers =
+    std::tuple<ProduceHandler, FetchHandler, ListOffsetsHandler, MetadataHandler,
+               FindCoordinatorHandler, ApiVersionsHandler, CreateTopicsHandler, DeleteTopicsHandler,
+               InitProducerIdHandler, DescribeConfigsHandler, ListConfigResourcesHandler>;
 
 }  // namespace gregor::broker
