@@ -7,6 +7,7 @@ namespace gregor::broker {
 BrokerShard::BrokerShard(runtime::Shard& shard, BrokerShared& shared)
     : shard_(shard),
       shared_(shared),
+      config_(std::shared_ptr<const config::BrokerConfig>(), &shared.config),
       image_(std::make_shared<const model::ClusterImage>()),
       parked_(shard),
       notices_([this](NoticeId notice) {
@@ -35,6 +36,15 @@ std::shared_ptr<Partition> BrokerShard::remove(const model::TopicPartition& part
   partitions_.erase(found);
   removed->retire();
   return removed;
+}
+
+std::vector<std::shared_ptr<Partition>> BrokerShard::of_topic(std::string_view topic) const {
+  std::vector<std::shared_ptr<Partition>> list;
+  for (auto at = partitions_.lower_bound(Name{topic, INT32_MIN});
+       at != partitions_.end() && at->first.topic == topic; ++at) {
+    list.push_back(at->second);
+  }
+  return list;
 }
 
 std::vector<std::shared_ptr<Partition>> BrokerShard::all() const {

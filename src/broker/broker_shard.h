@@ -21,16 +21,18 @@
 namespace gregor::broker {
 
 class BrokerShard;
+class ConfigAlterations;
 class ControllerService;
 class ProducerIds;
 
 /// What all shards of one broker share. Written before the shards serve, read only afterwards.
 struct BrokerShared {
-  config::BrokerConfig config;
+  config::BrokerConfig config;  ///< of file and command line; a shard has what counts now
   model::BrokerId broker_id{1};
   std::vector<std::unique_ptr<BrokerShard>> shards;
-  ControllerService* controller = nullptr;  ///< to be used on shard 0 only
-  ProducerIds* producer_ids = nullptr;      ///< to be used on shard 0 only
+  ControllerService* controller = nullptr;          ///< to be used on shard 0 only
+  ConfigAlterations* config_alterations = nullptr;  ///< as controller
+  ProducerIds* producer_ids = nullptr;              ///< to be used on shard 0 only
 };
 
 /// Thread: its shard.
@@ -41,10 +43,18 @@ class BrokerShard {
   BrokerShard& operator=(const BrokerShard&) = delete;
 
   [[nodiscard]] runtime::Shard& shard() { return shard_; }
-  [[nodiscard]] const config::BrokerConfig& config() const { return shared_.config; }
+  /// With what was changed while the broker ran; may be another one after a co_await.
+  [[nodiscard]] const config::BrokerConfig& config() const { return *config_; }
+  [[nodiscard]] std::shared_ptr<const config::BrokerConfig> shared_config() const {
+    return config_;
+  }
+  void set_config(std::shared_ptr<const config::BrokerConfig> config) {
+    config_ = std::move(config);
+  }
   [[nodiscard]] model::BrokerId broker_id() const { return shared_.broker_id; }
   [[nodiscard]] ControllerService& controller() { return *shared_.controller; }
   [[nodiscard]] ProducerIds& producer_ids() { return *shared_.producer_ids; }
+  [[nodiscard]] ConfigAlterations& config_alterations() { return *shared_.config_alterations; }
   [[nodiscard]] BrokerShard& peer(runtime::ShardId id) { return *shared_.shards[id.value()]; }
   [[nodiscard]] runtime::ShardId owner(std::string_view topic, std::int32_t partition) const {
     return owner_of(topic, model::PartitionIndex(partition),
@@ -60,6 +70,8 @@ class BrokerShard {
   void add(std::shared_ptr<Partition> partition);
   /// Takes it out; requests that hold it go on. @return what was there, or nullptr.
   std::shared_ptr<Partition> remove(const model::TopicPartition& partition);
+  /// The partitions of one topic.
+  [[nodiscard]] std::vector<std::shared_ptr<Partition>> of_topic(std::string_view topic) const;
   /// All partitions in the order of their names.
   [[nodiscard]] std::vector<std::shared_ptr<Partition>> all() const;
 
@@ -94,6 +106,7 @@ class BrokerShard {
 
   runtime::Shard& shard_;
   BrokerShared& shared_;
+  std::shared_ptr<const config::BrokerConfig> config_;
   std::shared_ptr<const model::ClusterImage> image_;
   ParkedFetches parked_;
   FetchNotices notices_;

@@ -58,7 +58,8 @@ ControllerEffects::ControllerEffects(runtime::Shard& shard, metadata::Store& sto
     : shard_(shard),
       store_(store),
       host_(host),
-      image_(std::make_shared<const model::ClusterImage>()) {}
+      image_(std::make_shared<const model::ClusterImage>()),
+      config_notices_(shard, store) {}
 
 ControllerEffects::~ControllerEffects() = default;
 
@@ -66,6 +67,8 @@ void ControllerEffects::start(model::BrokerId self, const Election& election,
                               std::set<model::BrokerId> restarted) {
   self_ = self;
   election_ = election;
+  // Before any log is opened: its settings may depend on them.
+  enqueue(effect::ReadConfigChanges{});
   Effects effects;
   controller_.on_elected(self, election.epoch, std::move(restarted), effects);
   append(std::move(effects));
@@ -108,6 +111,8 @@ void ControllerEffects::on_watch(const znode::WatchEvent& event) {
     if (!queued<effect::ReadTopicList>(queue_)) enqueue(effect::ReadTopicList{});
   } else if (event.path == znode::path::delete_topics) {
     if (!queued<effect::ReadDeletionRequests>(queue_)) enqueue(effect::ReadDeletionRequests{});
+  } else if (event.path == znode::path::config_changes) {
+    if (!queued<effect::ReadConfigChanges>(queue_)) enqueue(effect::ReadConfigChanges{});
   }
 }
 
@@ -119,6 +124,16 @@ void ControllerEffects::on_session(znode::SessionEvent event) {
     enqueue(effect::ReadBrokers{});
     enqueue(effect::ReadDeletionRequests{});
     enqueue(effect::ReadTopicList{});
+    enqueue(effect::ReadConfigChanges{});
+  }
+}
+
+Task<void> ControllerEffects::apply_config_changes() {
+  const auto asked = ++config_reads_asked_;
+  enqueue(effect::ReadConfigChanges{});
+  while (config_reads_done_ < asked && !stopping_ && controller_.is_active()) {
+    const auto deadline = shard_.clock().now() + std::chrono::hours(1);
+    co_await changed_until(deadline);
   }
 }
 
@@ -195,6 +210,72 @@ Task<bool> ControllerEffects::perform(effect::ReadDeletionRequests&) {
   co_return true;
 }
 
+Task<bool> ControllerEffects::perform(effect::ReadConfigChanges&) {
+  const auto asked = config_reads_asked_;
+  auto news = co_await config_notices_.read();
+  if (!news) co_return read_failed(news.error(), "the changes of configs");
+  if (news->brokers) {
+    const bool applied = co_await apply_broker_configs();
+    if (!applied) co_return false;
+  }
+  const bool applied = co_await apply_topic_configs(news->topics);
+  if (!applied) co_return false;
+  co_await config_notices_.done(std::move(*news));
+  config_reads_done_ = asked;
+  co_return true;
+}
+
+Task<bool> ControllerEffects::apply_broker_configs() {
+  auto of_all = co_await read_configs(shard_, store_, all_brokers_entity());
+  auto own = co_await read_configs(shard_, store_, broker_entity(self_));
+  for (const auto* read : {&of_all, &own}) {
+    if (*read) continue;
+    log::error("controller", "configs of brokers: {}", read->error().detail);
+    co_return read->error().code != ErrorCode::request_timed_out;  // malformed: those of before
+  }
+  config::DynamicConfigs dynamic{std::move(own->configs), std::move(of_all->configs)};
+  co_await host_.apply_broker_configs(std::move(dynamic));
+  co_return true;
+}
+
+Task<bool> ControllerEffects::apply_topic_configs(const std::set<std::string>& topics) {
+  model::ClusterImage::Builder builder(*image_);
+  bool has_changed = false;
+  for (const auto& name : topics) {
+    auto entity = topic_entity(name);
+    auto stored = co_await read_configs(shard_, store_, std::move(entity));
+    if (!stored) {
+      log::error("controller", "configs of topic {}: {}", name, stored.error().detail);
+      if (stored.error().code == ErrorCode::request_timed_out) co_return false;
+      continue;
+    }
+    auto configs = std::make_shared<const model::ConfigEntries>(std::move(stored->configs));
+    if (!controller_.on_topic_configs(name, configs)) continue;
+    if (const auto* topic = builder.find(name)) {
+      model::TopicImage changed = *topic;
+      changed.configs = configs;
+      builder.put_topic(std::move(changed));
+      has_changed = true;
+    }
+    co_await host_.apply_topic_configs(name, std::move(configs));
+  }
+  if (!has_changed) co_return true;
+  image_ = builder.build();
+  co_await host_.publish_image(image_);
+  co_return true;
+}
+
+// A request may have waited while configs changed.
+void ControllerEffects::with_current_configs(
+    std::vector<controller::PartitionLeadership>& partitions) const {
+  for (auto& each : partitions) {
+    const auto& topics = controller_.state().topics;
+    const auto topic = topics.find(each.topic);
+    if (topic != topics.end() && topic->second.id == each.topic_id)
+      each.configs = topic->second.configs;
+  }
+}
+
 Task<bool> ControllerEffects::perform(effect::ReadTopics& read) {
   auto topics = co_await read_topics(shard_, store_, read.names);
   if (!topics) co_return read_failed(topics.error(), "topics");
@@ -264,6 +345,7 @@ Task<bool> ControllerEffects::perform(effect::SendLeaderAndIsr& send) {
     log::error("controller", "broker {} can't be told anything yet", send.request.to.value());
     co_return true;
   }
+  with_current_configs(send.request.partitions);
   auto outcomes = co_await host_.apply_leader_and_isr(std::move(send.request));
   for (const auto& outcome : outcomes) {
     if (outcome.error == ErrorCode::none) continue;
@@ -307,6 +389,7 @@ std::shared_ptr<const model::ClusterImage> ControllerEffects::next_image(
 
 Task<bool> ControllerEffects::perform(effect::SendUpdateMetadata& send) {
   if (send.request.to != self_) co_return true;  // see SendLeaderAndIsr
+  with_current_configs(send.request.partitions);
   image_ = next_image(send.request);
   co_await host_.publish_image(image_);
   co_return true;

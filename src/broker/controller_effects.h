@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/config_nodes.h"
 #include "broker/partition_host.h"
 #include "broker/store_calls.h"
 #include "controller/controller.h"
@@ -37,6 +38,10 @@ class ControllerEffects {
   /// Ends the work after the effect under way.
   runtime::Task<void> stop();
 
+  /// Ends when all changes of configs that are in the store by now have been applied, or after
+  /// stop.
+  runtime::Task<void> apply_config_changes();
+
   /// To be called for each watch event and session event of the store.
   void on_watch(const znode::WatchEvent& event);
   void on_session(znode::SessionEvent event);
@@ -59,6 +64,7 @@ class ControllerEffects {
   runtime::Task<bool> perform(controller::effect::ReadBrokers& effect);
   runtime::Task<bool> perform(controller::effect::ReadTopicList& effect);
   runtime::Task<bool> perform(controller::effect::ReadDeletionRequests& effect);
+  runtime::Task<bool> perform(controller::effect::ReadConfigChanges& effect);
   runtime::Task<bool> perform(controller::effect::ReadTopics& effect);
   runtime::Task<bool> perform(controller::effect::WriteStates& effect);
   runtime::Task<bool> perform(controller::effect::SendLeaderAndIsr& effect);
@@ -67,6 +73,9 @@ class ControllerEffects {
   runtime::Task<bool> perform(controller::effect::RemoveTopics& effect);
   runtime::Task<bool> perform(controller::effect::RemoveDeletionRequests& effect);
   runtime::Task<bool> perform(controller::effect::Resign& effect);
+  runtime::Task<bool> apply_broker_configs();
+  runtime::Task<bool> apply_topic_configs(const std::set<std::string>& topics);
+  void with_current_configs(std::vector<controller::PartitionLeadership>& partitions) const;
   runtime::Task<void> remove_topic(std::string name, std::vector<std::string>& removed);
   runtime::Task<metadata::StoreResult<bool>> remove_topic_once(std::string name);
   [[nodiscard]] bool read_failed(const metadata::StoreFailure& failure, const char* what);
@@ -82,6 +91,9 @@ class ControllerEffects {
   model::BrokerId self_{-1};
   Election election_;
   std::shared_ptr<const model::ClusterImage> image_;
+  ConfigNotices config_notices_;
+  std::uint64_t config_reads_asked_ = 0;
+  std::uint64_t config_reads_done_ = 0;
   std::deque<controller::Effect> queue_;
   std::unique_ptr<runtime::OneShot> more_;  // set while work() waits for an effect
   std::vector<runtime::OneShot*> waiters_;

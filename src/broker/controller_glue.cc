@@ -399,6 +399,9 @@ Task<std::vector<TopicDeleted>> ControllerService::delete_topics(
   return state_->delete_topics(std::move(topics), deadline);
 }
 
+Task<void> ControllerService::apply_config_changes() {
+  return state_->effects_.apply_config_changes();
+}
 std::shared_ptr<const model::ClusterImage> ControllerService::image() const {
   return state_->effects_.image();
 }

@@ -108,6 +108,9 @@ class ControllerService {
   runtime::Task<std::vector<TopicDeleted>> delete_topics(
       std::vector<controller::DeletionRequest> topics, runtime::Instant deadline);
 
+  /// Ends when this broker follows all changes of configs that are in the store by now.
+  runtime::Task<void> apply_config_changes();
+
   /// The newest published image; never null.
   [[nodiscard]] std::shared_ptr<const model::ClusterImage> image() const;
   [[nodiscard]] std::int64_t broker_epoch()

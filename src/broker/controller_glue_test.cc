@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <optional>
 #include <set>
 
+#include "broker/config_nodes.h"
 #include "metadata/simulated/simulated_store.h"
 #include "runtime/simulated/world.h"
 #include "znode/path.h"
@@ -74,10 +76,23 @@ class RememberingHost : public PartitionHost {
     image = std::move(published);
     co_return;
   }
+  Task<void> apply_topic_configs(std::string topic,
+                                 std::shared_ptr<const model::ConfigEntries> configs) override {
+    topic_configs[topic] = *configs;
+    co_return;
+  }
+  Task<void> apply_broker_configs(config::DynamicConfigs configs) override {
+    broker_configs = std::move(configs);
+    ++broker_reads;
+    co_return;
+  }
 
   std::map<TopicPartition, controller::PartitionLeadership> leaders;
   std::shared_ptr<const model::ClusterImage> image;
   int requests = 0;
+  std::map<std::string, model::ConfigEntries> topic_configs;
+  config::DynamicConfigs broker_configs;
+  int broker_reads = 0;
 };
 
 /// A broker's worth of controller, on one shard.
@@ -124,6 +139,7 @@ class ControllerGlueTest : public ::testing::Test {
   ControllerGlueTest() { machine_.boot(1); }
   using Body = Task<void> (*)(ControllerGlueTest&);
   void run(Body body) { EXPECT_TRUE(world_.run_task(shard(), body(*this))); }
+  void run_for_an_hour(Body body) { EXPECT_TRUE(world_.run_task(shard(), body(*this), 1h)); }
 
  public:
   std::unique_ptr<Node> node() { return std::make_unique<Node>(shard(), server_); }
@@ -525,6 +541,110 @@ TEST_F(ControllerGlueTest, ACrashAtAnyMomentLeavesNothingHalfMade) {
   EXPECT_GT(told.made.size(), 200u);
   EXPECT_GT(told.asked_to_delete.size(), 20u);
 }
+
+// As another broker or tool changes configs.
+Task<void> change_configs(runtime::Shard& shard, Store& store, ConfigEntity entity,
+                          model::ConfigEntries configs) {
+  auto stored = co_await read_configs(shard, store, entity);
+  GREGOR_REQUIRE(stored);
+  auto written = co_await write_configs(store, entity, std::move(configs), stored->version);
+  GREGOR_REQUIRE(written);
+  EXPECT_EQ(*written, ConfigsWritten::yes);
+}
+
+Task<void> follows_configs(ControllerGlueTest& test) {
+  auto node = test.node();
+  auto other = test.server_.connect(test.shard());
+  co_await start(*node);
+  EXPECT_EQ(node->host.broker_reads, 1);
+  auto made = co_await node->create(one(topic("a", 2)));
+  GREGOR_REQUIRE(made[0].error == ErrorCode::none);
+  const model::ConfigEntries five{{"retention.ms", "5"}};
+  co_await change_configs(test.shard(), *other, topic_entity("a"), five);
+  EXPECT_EQ(test.server_.tree().find("/config/changes/config_change_0000000000")->data,
+            R"({"version":2,"entity_path":"topics/a"})");
+  co_await runtime::sleep_until(test.shard(), node->in(1s));
+  EXPECT_EQ(node->host.topic_configs["a"], five);
+  EXPECT_EQ(*node->host.image->find("a")->configs, five);
+  const model::ConfigEntries roll{{"log.roll.ms", "7"}};
+  co_await change_configs(test.shard(), *other, all_brokers_entity(), roll);
+  co_await runtime::sleep_until(test.shard(), node->in(1s));
+  EXPECT_EQ(node->host.broker_configs.of_all, roll);
+  EXPECT_EQ(node->host.broker_reads, 2);
+  co_await change_configs(test.shard(), *other, broker_entity(BrokerId(1)), five);
+  co_await node->service.apply_config_changes();
+  EXPECT_EQ(node->host.broker_configs.own, five);
+  co_await stop(*node);
+  co_await other->close();
+}
+TEST_F(ControllerGlueTest, FollowsChangesOfConfigs) { run(follows_configs); }
+
+Task<void> keeps_configs(ControllerGlueTest& test) {
+  auto node = test.node();
+  co_await start(*node);
+  co_await node->create(one(topic("a", 1)));
+  const model::ConfigEntries five{{"retention.ms", "5"}};
+  co_await change_configs(test.shard(), *node->store, topic_entity("a"), five);
+  co_await change_configs(test.shard(), *node->store, all_brokers_entity(), five);
+  co_await stop(*node);
+  node.reset();
+  node = test.node();
+  co_await start(*node);
+  EXPECT_EQ(*node->host.image->find("a")->configs, five);
+  EXPECT_EQ(node->host.broker_configs.of_all, five);
+  // What is told anew does not bring old configs back.
+  co_await change_configs(test.shard(), *node->store, topic_entity("a"), {});
+  co_await node->service.apply_config_changes();
+  co_await node->create(one(topic("b", 1)));
+  EXPECT_TRUE(node->host.image->find("a")->configs->empty());
+  co_await stop(*node);
+}
+TEST_F(ControllerGlueTest, ReadsStoredConfigsAtTheStart) { run(keeps_configs); }
+
+Task<void> removes_notices(ControllerGlueTest& test) {
+  auto node = test.node();
+  co_await start(*node);
+  co_await node->create(one(topic("a", 1)));
+  for (int i = 0; i < 3; ++i) {
+    const model::ConfigEntries configs{{"retention.ms", std::to_string(i)}};
+    co_await change_configs(test.shard(), *node->store, topic_entity("a"), configs);
+    co_await node->service.apply_config_changes();
+    co_await runtime::sleep_until(test.shard(), node->in(std::chrono::minutes(8)));
+  }
+  const auto* notices = test.server_.tree().find("/config/changes");
+  GREGOR_REQUIRE(notices);
+  EXPECT_EQ(test.server_.tree().find("/config/changes/config_change_0000000000"), nullptr);
+  EXPECT_NE(test.server_.tree().find("/config/changes/config_change_0000000001"), nullptr);
+  EXPECT_NE(test.server_.tree().find("/config/changes/config_change_0000000002"), nullptr);
+  EXPECT_EQ(node->host.topic_configs["a"].at("retention.ms"), "2");
+  co_await stop(*node);
+}
+TEST_F(ControllerGlueTest, RemovesNoticesOlderThanFifteenMinutes) {
+  run_for_an_hour(removes_notices);
+}
+
+Task<void> writes_on_condition(ControllerGlueTest& test) {
+  auto node = test.node();
+  co_await start(*node);
+  auto gone = topic_entity("nobody");
+  auto written = co_await write_configs(*node->store, gone, {}, std::nullopt);
+  GREGOR_REQUIRE(written);
+  EXPECT_EQ(*written, ConfigsWritten::entity_gone);
+  co_await node->create(one(topic("a", 1)));
+  auto entity = topic_entity("a");
+  for (const auto version : {std::optional<std::int32_t>(7), std::optional<std::int32_t>()}) {
+    written = co_await write_configs(*node->store, entity, {}, version);
+    GREGOR_REQUIRE(written);
+    EXPECT_EQ(*written, ConfigsWritten::changed_meanwhile);
+  }
+  model::ConfigEntries large{{"leader.replication.throttled.replicas", std::string(1 << 20, 'x')}};
+  written = co_await write_configs(*node->store, entity, std::move(large), 0);
+  GREGOR_REQUIRE(!written);
+  EXPECT_EQ(written.error().code, ErrorCode::invalid_request);
+  EXPECT_EQ(test.server_.tree().find("/config/changes/config_change_0000000000"), nullptr);
+  co_await stop(*node);
+}
+TEST_F(ControllerGlueTest, ConfigsAreWrittenOnlyOverWhatWasRead) { run(writes_on_condition); }
 
 }  // namespace
 }  // namespace gregor::broker

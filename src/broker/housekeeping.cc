@@ -102,7 +102,8 @@ runtime::Task<bool> Housekeeping::write_checkpoints() {
 }
 
 runtime::Task<void> Housekeeping::remove_deleted() {
-  const auto delay = std::chrono::milliseconds(shared_.config.topic_defaults.file_delete_delay_ms);
+  const auto delay =
+      std::chrono::milliseconds(shared_.shards[0]->config().topic_defaults.file_delete_delay_ms);
   for (std::string& path : partitions_.take_retired())
     doomed_.push_back({std::move(path), shard_.clock().now() + delay});
   while (!doomed_.empty() && doomed_.front().due <= shard_.clock().now()) {

@@ -38,6 +38,7 @@ runtime::Task<Result<void>> install(BrokerShard& shard, Installation& made) {
   auto log = std::make_unique<storage::PartitionLog>(shard.shard(), std::move(*made.loaded));
   if (auto led = co_await lead(*log, *made.wanted); !led) co_return led;
   auto partition = std::make_shared<Partition>(std::move(log), made.wanted->topic_id, made.config);
+  partition->set_config(std::move(made.config), made.wanted->configs);
   partition->set_leadership(to_leadership(*made.wanted));
   shard.add(std::move(partition));
   co_return Result<void>();
@@ -76,6 +77,47 @@ runtime::Task<bool> close_some(BrokerShard& shard) {
 runtime::Task<bool> set_image(BrokerShard& shard,
                               std::shared_ptr<const model::ClusterImage> image) {
   shard.set_image(std::move(image));
+  co_return true;
+}
+
+struct TopicSettings {
+  std::shared_ptr<const config::TopicConfig> config;
+  std::shared_ptr<const model::ConfigEntries> own;
+};
+
+runtime::Task<bool> set_topic_config(BrokerShard& shard, const std::string& topic,
+                                     const TopicSettings& settings) {
+  for (const auto& partition : shard.of_topic(topic))
+    partition->set_config(settings.config, settings.own);
+  co_return true;
+}
+
+// So many topics with configs of their own get new ones in one turn of the shard.
+constexpr std::size_t configured_at_once = 100;
+
+// Partitions of a topic follow each other and share what is made for the first of them.
+runtime::Task<bool> set_broker_config(BrokerShard& shard,
+                                      std::shared_ptr<const config::BrokerConfig> broker) {
+  shard.set_config(broker);
+  const auto defaults = std::make_shared<const config::TopicConfig>(broker->topic_defaults);
+  TopicSettings settings{defaults, nullptr};
+  std::size_t made = 0;
+  for (const auto& partition : shard.all()) {
+    if (partition->own_configs() != settings.own) {
+      settings = {defaults, partition->own_configs()};
+      if (settings.own != nullptr && !settings.own->empty()) {
+        auto own = config::make_topic_config(*broker, *settings.own);
+        if (!own) {
+          log::error(component, "{}: its configs are not valid: {}",
+                     to_string(partition->log().partition()), own.error().detail);
+        }
+        settings.config = own ? std::move(*own) : nullptr;  // those of before
+        if (++made % configured_at_once == 0)
+          co_await runtime::sleep_until(shard.shard(), shard.shard().clock().now());
+      }
+    }
+    if (settings.config != nullptr) partition->set_config(settings.config, settings.own);
+  }
   co_return true;
 }
 
@@ -128,7 +170,7 @@ runtime::Task<ErrorCode> LocalPartitions::apply(const controller::PartitionLeade
     log::error(component, "{}: {}", to_string(name), updated.error().detail);
     co_return updated.error().code;
   }
-  auto config = config::make_topic_config(shared_.config, *wanted.configs);
+  auto config = config::make_topic_config(shared_.shards[0]->config(), *wanted.configs);
   if (!config) {
     log::error(component, "{}: its configs are not valid: {}", to_string(name),
                config.error().detail);
@@ -218,6 +260,39 @@ runtime::Task<void> LocalPartitions::publish_image(
     auto swap = [target, image] { return set_image(*target, image); };
     const bool swapped = co_await runtime::call_on(shard_, target->shard().id(), swap);
     GREGOR_ASSERT(swapped);
+  }
+}
+
+runtime::Task<void> LocalPartitions::apply_topic_configs(
+    std::string topic, std::shared_ptr<const model::ConfigEntries> configs) {
+  auto config = config::make_topic_config(shared_.shards[0]->config(), *configs);
+  if (!config) {
+    log::error(component, "{}: its new configs are not valid: {}", topic, config.error().detail);
+    co_return;
+  }
+  const TopicSettings settings{std::move(*config), std::move(configs)};
+  for (const auto& shard : shared_.shards) {
+    BrokerShard* target = shard.get();
+    auto set = [target, &topic, &settings] { return set_topic_config(*target, topic, settings); };
+    const bool done = co_await runtime::call_on(shard_, target->shard().id(), set);
+    GREGOR_ASSERT(done);
+  }
+}
+
+runtime::Task<void> LocalPartitions::apply_broker_configs(config::DynamicConfigs configs) {
+  const config::BrokerConfig& now = shared_.shards[0]->config();
+  if (configs.own.empty() && configs.of_all.empty() && now.dynamic_own.empty() &&
+      now.dynamic_of_all.empty()) {
+    co_return;
+  }
+  auto laid = config::with_dynamic_configs(shared_.config, configs);
+  for (const auto& text : laid.warnings) log::warn(component, "{}", text);
+  const auto next = std::make_shared<const config::BrokerConfig>(std::move(laid.config));
+  for (const auto& shard : shared_.shards) {
+    BrokerShard* target = shard.get();
+    auto set = [target, &next] { return set_broker_config(*target, next); };
+    const bool done = co_await runtime::call_on(shard_, target->shard().id(), set);
+    GREGOR_ASSERT(done);
   }
 }
 

@@ -25,6 +25,9 @@ class LocalPartitions final : public PartitionHost {
   runtime::Task<std::vector<controller::PartitionOutcome>> stop_replicas(
       controller::StopReplica request) override;
   runtime::Task<void> publish_image(std::shared_ptr<const model::ClusterImage> image) override;
+  runtime::Task<void> apply_topic_configs(
+      std::string topic, std::shared_ptr<const model::ConfigEntries> configs) override;
+  runtime::Task<void> apply_broker_configs(config::DynamicConfigs configs) override;
 
   /// Folders that were found at start and that nobody has asked for.
   [[nodiscard]] std::vector<model::TopicPartition> unclaimed() const;

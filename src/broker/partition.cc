@@ -16,6 +16,13 @@ Partition::Partition(std::unique_ptr<storage::PartitionLog> log, model::Uuid top
   log_->on_log_end([this](model::Offset end) { log_end_moved(end); });
 }
 
+void Partition::set_config(std::shared_ptr<const config::TopicConfig> config,
+                           std::shared_ptr<const model::ConfigEntries> own) {
+  config_ = config;
+  own_configs_ = std::move(own);
+  log_->set_config(std::move(config));
+}
+
 void Partition::watch(NoticeId notice, model::Offset seen) {
   watchers_.push_back(notice);
   // Something came between the read and this call: it may be more than was asked for, so look

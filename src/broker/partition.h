@@ -8,6 +8,7 @@
 
 #include "base/unique_function.h"
 #include "config/topic_config.h"
+#include "model/cluster_image.h"
 #include "model/ids.h"
 #include "model/uuid.h"
 #include "storage/partition_log.h"
@@ -38,6 +39,13 @@ class Partition {
   [[nodiscard]] const Leadership& leadership() const { return leadership_; }
   void set_leadership(Leadership leadership) { leadership_ = std::move(leadership); }
   [[nodiscard]] std::int32_t min_insync_replicas() const { return config_->min_insync_replicas; }
+  /// New settings from now on, and the topic's own configs among them.
+  void set_config(std::shared_ptr<const config::TopicConfig> config,
+                  std::shared_ptr<const model::ConfigEntries> own);
+  /// Null if set_config was never called.
+  [[nodiscard]] const std::shared_ptr<const model::ConfigEntries>& own_configs() const {
+    return own_configs_;
+  }
   [[nodiscard]] bool is_retired() const { return retired_; }
 
   /// Called with (notice, new bytes) for each watcher when the high watermark moves, and with 0
@@ -59,6 +67,7 @@ class Partition {
   std::unique_ptr<storage::PartitionLog> log_;
   model::Uuid topic_id_;
   std::shared_ptr<const config::TopicConfig> config_;
+  std::shared_ptr<const model::ConfigEntries> own_configs_;
   Leadership leadership_;
   UniqueFunction<void(NoticeId, std::uint64_t)> progress_;
   std::vector<NoticeId> watchers_;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "config/dynamic_config.h"
 #include "controller/requests.h"
 #include "model/cluster_image.h"
 #include "runtime/task.h"
@@ -26,6 +27,11 @@ class PartitionHost {
       controller::StopReplica request) = 0;
   /// A new view of the cluster, made by UpdateMetadata. Ends when every shard has it.
   virtual runtime::Task<void> publish_image(std::shared_ptr<const model::ClusterImage> image) = 0;
+  /// A topic has got these configs of its own. Ends when its partitions here follow them.
+  virtual runtime::Task<void> apply_topic_configs(
+      std::string topic, std::shared_ptr<const model::ConfigEntries> configs) = 0;
+  /// The stored configs of this broker and of all brokers. Ends when every shard follows them.
+  virtual runtime::Task<void> apply_broker_configs(config::DynamicConfigs configs) = 0;
 };
 
 }  // namespace gregor::broker

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "broker/acceptor.h"
 #include "broker/broker_shard.h"
+#include "broker/config_alterations.h"
 #include "broker/connection_set.h"
 #include "broker/controller_glue.h"
 #include "broker/housekeeping.h"
@@ -26,14 +27,14 @@ constexpr std::int32_t default_broker_id = 1;  // embedded store, nothing config
 
 class TopicConfigTable final : public controller::TopicConfigRules {
  public:
-  explicit TopicConfigTable(const config::BrokerConfig& broker) : broker_(broker) {}
+  explicit TopicConfigTable(const BrokerShared& shared) : shared_(shared) {}
   [[nodiscard]] Result<model::ConfigEntries> check(
       const model::ConfigEntries& configs) const override {
-    return config::check_topic_configs(broker_, configs);
+    return config::check_topic_configs(shared_.shards[0]->config(), configs);
   }
 
  private:
-  const config::BrokerConfig& broker_;
+  const BrokerShared& shared_;
 };
 
 runtime::Task<bool> stop_set(ConnectionSet& set, runtime::Instant deadline) {
@@ -85,6 +86,7 @@ class Server::State {
   std::unique_ptr<metadata::Store> store_;
   LocalPartitions partitions_;
   std::unique_ptr<ControllerService> controller_;
+  std::unique_ptr<ConfigAlterations> config_alterations_;
   std::unique_ptr<ProducerIds> producer_ids_;
   std::unique_ptr<Housekeeping> housekeeping_;
   std::vector<std::unique_ptr<ConnectionSet>> connections_;
@@ -96,7 +98,7 @@ class Server::State {
 Server::State::State(ServerOptions options)
     : shard_(*options.shards.at(0)),
       open_store_(std::move(options.open_store)),
-      topic_configs_(shared_.config),
+      topic_configs_(shared_),
       partitions_(shard_, shared_),
       acceptor_(shard_, connections_) {
   shared_.config = std::move(options.config);
@@ -185,6 +187,8 @@ runtime::Task<Result<StoreFacts>> Server::State::open_metadata() {
   controller_ = std::make_unique<ControllerService>(shard_, *store_, partitions_, topic_configs_,
                                                     controller_settings());
   shared_.controller = controller_.get();
+  config_alterations_ = std::make_unique<ConfigAlterations>(shard_, *store_, shared_, *controller_);
+  shared_.config_alterations = config_alterations_.get();
   producer_ids_ = std::make_unique<ProducerIds>(shard_, *store_, shared_.broker_id);
   shared_.producer_ids = producer_ids_.get();
   const auto meta = dirs_->meta();

@@ -11,11 +11,6 @@
 namespace gregor::config {
 namespace {
 
-std::optional<ChangeKind> known_kind(std::int8_t kind) {
-  if (kind < 0 || kind > static_cast<std::int8_t>(ChangeKind::subtract)) return std::nullopt;
-  return static_cast<ChangeKind>(kind);
-}
-
 /// "a,b" with the entries of "b,c" added (each once), or taken out.
 std::string changed_list(std::string_view list, std::string_view entries, bool adds) {
   std::vector<std::string> all = split_list(list);
@@ -58,6 +53,11 @@ Result<void> apply_one(const ConfigChange& change, TopicOverrides& configs, F st
 }
 
 }  // namespace
+
+std::optional<ChangeKind> known_kind(std::int8_t kind) {
+  if (kind < 0 || kind > static_cast<std::int8_t>(ChangeKind::subtract)) return std::nullopt;
+  return static_cast<ChangeKind>(kind);
+}
 
 Result<void> check_changes(std::span<const ConfigChange> changes) {
   std::set<std::string_view> names;

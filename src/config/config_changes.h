@@ -21,6 +21,9 @@ enum class ChangeKind : std::int8_t {
   subtract = 3,  ///< takes entries out of a list
 };
 
+/// nullopt: there is no such kind.
+[[nodiscard]] std::optional<ChangeKind> known_kind(std::int8_t kind);
+
 /// As it was asked for.
 struct ConfigChange {
   std::string name;

@@ -193,6 +193,15 @@ void Controller::on_topics_read(std::vector<LoadedTopic> topics, Effects& out) {
   start_deletions(out);
 }
 
+bool Controller::on_topic_configs(const std::string& name,
+                                  std::shared_ptr<const model::ConfigEntries> configs) {
+  GREGOR_ASSERT(configs != nullptr);
+  const auto topic = state_.topics.find(name);
+  if (!active_ || topic == state_.topics.end()) return false;
+  topic->second.configs = std::move(configs);
+  return true;
+}
+
 // Also for a topic that is known: after a write that failed or may have failed it is read again.
 void Controller::add_topic(LoadedTopic loaded, News& news, std::vector<StateWrite>& writes) {
   auto& topic = state_.topics[loaded.name];

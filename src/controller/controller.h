@@ -38,6 +38,9 @@ class Controller {
   /// Names of all topics. New ones are read; those that have gone are dropped.
   void on_topic_list(const std::vector<std::string>& names, Effects& out);
   void on_topics_read(std::vector<LoadedTopic> topics, Effects& out);
+  /// A topic's own configs as they are now. @return false if it is not known: they are read with it
+  bool on_topic_configs(const std::string& name,
+                        std::shared_ptr<const model::ConfigEntries> configs);
   /// Names under /admin/delete_topics.
   void on_deletion_requests(const std::vector<std::string>& names, Effects& out);
   void on_states_written(const std::vector<StateWritten>& results, Effects& out);

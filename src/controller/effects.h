@@ -41,6 +41,9 @@ struct ReadBrokers {};
 struct ReadTopicList {};
 /// Children of /admin/delete_topics, with a watch -> on_deletion_requests.
 struct ReadDeletionRequests {};
+/// Children of /config/changes, with a watch, and the configs that they name -> on_topic_configs.
+/// Those of brokers go to the broker itself.
+struct ReadConfigChanges {};
 /// Assignment, configs and states of topics -> on_topics_read. Topics that have gone meanwhile are
 /// left out.
 struct ReadTopics {
@@ -79,8 +82,8 @@ struct Resign {
 
 using Effect =
     std::variant<effect::ReadBrokers, effect::ReadTopicList, effect::ReadDeletionRequests,
-                 effect::ReadTopics, effect::WriteStates, effect::SendLeaderAndIsr,
-                 effect::SendUpdateMetadata, effect::SendStopReplica, effect::RemoveTopics,
-                 effect::RemoveDeletionRequests, effect::Resign>;
+                 effect::ReadConfigChanges, effect::ReadTopics, effect::WriteStates,
+                 effect::SendLeaderAndIsr, effect::SendUpdateMetadata, effect::SendStopReplica,
+                 effect::RemoveTopics, effect::RemoveDeletionRequests, effect::Resign>;
 
 }  // namespace gregor::controller

@@ -26,6 +26,8 @@ inline constexpr std::string_view cluster = "/cluster";
 inline constexpr std::string_view cluster_id = "/cluster/id";
 inline constexpr std::string_view config = "/config";
 inline constexpr std::string_view config_changes = "/config/changes";
+/// Of a notice; the store adds the number.
+inline constexpr std::string_view config_change_prefix = "/config/changes/config_change_";
 inline constexpr std::string_view config_topics = "/config/topics";
 inline constexpr std::string_view config_clients = "/config/clients";
 inline constexpr std::string_view config_users = "/config/users";

@@ -3,6 +3,7 @@
 
 #include "znode/broker_node.h"
 #include "znode/cluster_node.h"
+#include "znode/config_node.h"
 #include "znode/operation.h"
 #include "znode/path.h"
 #include "znode/producer_id_node.h"
@@ -141,6 +142,18 @@ TEST(ConfigNode, RoundTrip) {
   EXPECT_TRUE(decode_configs("/c", "")->empty());
   expect_fault(decode_configs("/c", R"({"version":1})"), "/c: ");
   expect_fault(decode_configs("/c", R"({"config":{"a":1}})"), "/c: ");
+}
+
+TEST(ConfigChangeNode, BothVersionsAndFaults) {
+  const auto text = encode_config_change("brokers/<default>");
+  EXPECT_EQ(text, R"({"version":2,"entity_path":"brokers/<default>"})");
+  EXPECT_EQ(*decode_config_change("/n", text), "brokers/<default>");
+  EXPECT_EQ(
+      *decode_config_change("/n", R"({"version":1,"entity_type":"topics","entity_name":"words"})"),
+      "topics/words");
+  expect_fault(decode_config_change("/n", R"({"version":3,"entity_path":"topics/a"})"), "/n: ");
+  expect_fault(decode_config_change("/n", R"({"version":2})"), "/n: ");
+  expect_fault(decode_config_change("/n", ""), "/n: ");
 }
 
 TEST(BrokerNode, RoundTrip) {

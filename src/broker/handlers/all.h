@@ -3,12 +3,14 @@
 
 #include <tuple>
 
+#include "broker/handlers/alter_configs.h"
 #include "broker/handlers/api_versions.h"
 #include "broker/handlers/create_topics.h"
 #include "broker/handlers/delete_topics.h"
 #include "broker/handlers/describe_configs.h"
 #include "broker/handlers/fetch.h"
 #include "broker/handlers/find_coordinator.h"
+#include "broker/handlers/incremental_alter_configs.h"
 #include "broker/handlers/init_producer_id.h"
 #include "broker/handlers/list_config_resources.h"
 #include "broker/handlers/list_offsets.h"
@@ -20,6 +22,7 @@ namespace gregor::broker {
 using AllHandlers =
     std::tuple<ProduceHandler, FetchHandler, ListOffsetsHandler, MetadataHandler,
                FindCoordinatorHandler, ApiVersionsHandler, CreateTopicsHandler, DeleteTopicsHandler,
-               InitProducerIdHandler, DescribeConfigsHandler, ListConfigResourcesHandler>;
+               InitProducerIdHandler, DescribeConfigsHandler, ListConfigResourcesHandler,
+               AlterConfigsHandler, IncrementalAlterConfigsHandler>;
 
 }  // namespace gregor::broker

@@ -25,7 +25,9 @@ using Descriptions = Result<std::vector<ConfigDescription>>;
 
 // Rows of all resources of one answer: more than ten thousand topics with everything. Behind that
 // resources are refused, since a small request could ask for any amount.
-constexpr std::size_t rows_max = 500'000;
+constexpr std::size_t rows_max = 400'000;
+// So many are made in one turn of the shard.
+constexpr std::size_t rows_per_turn = 2000;
 
 Descriptions describe_topic(const RequestContext& context, const Resource& asked,
                             const DescriptionRequest& wanted) {
@@ -114,6 +116,7 @@ runtime::Task<protocol::DescribeConfigsResponse> DescribeConfigsHandler::handle(
     RequestContext& context, protocol::DescribeConfigsRequest request) {
   Response answer;
   std::size_t rows = 0;
+  std::size_t turn_end = rows_per_turn;
   for (const Resource& asked : request.resources) {
     DescriptionRequest wanted{.with_synonyms = request.include_synonyms};
     if (asked.configuration_keys) wanted.names = *asked.configuration_keys;
@@ -131,6 +134,9 @@ runtime::Task<protocol::DescribeConfigsResponse> DescribeConfigsHandler::handle(
       result.error_message = context.keep(std::move(described.error().detail));
     }
     answer.results.push_back(std::move(result));
+    if (rows < turn_end) continue;
+    turn_end = rows + rows_per_turn;
+    co_await runtime::sleep_until(context.shard.shard(), context.shard.shard().clock().now());
   }
   co_return answer;
 }
