@@ -115,10 +115,10 @@ AppendResult<PreparedBatch> prepare_append(ByteSpan records_field,
   const auto batch = model::RecordBatchView::parse(prepared.bytes);
   GREGOR_ASSERT(batch.has_value());
   if (batch->has_producer_id()) {
-    return refuse(ErrorCode::unsupported_version,
-                  fmt::format("{}: batches of idempotent producers are not supported yet: set "
-                              "enable.idempotence=false",
-                              options.partition));
+    prepared.producer.producer = batch->producer_id();
+    prepared.producer.epoch = batch->producer_epoch();
+    prepared.producer.base_sequence = batch->base_sequence();
+    prepared.producer.is_transactional = batch->is_transactional();
   }
   auto other = recompressed(*batch, options);
   if (!other) return tl::unexpected<BatchError>(std::move(other.error()));
@@ -126,6 +126,19 @@ AppendResult<PreparedBatch> prepare_append(ByteSpan records_field,
     prepared.owned = std::move(**other);
     prepared.bytes = prepared.owned;
   }
+  settle_timestamps(prepared, options);
+  return prepared;
+}
+
+PreparedBatch prepare_end_marker(model::EndMarker marker, const PreparationOptions& options) {
+  marker.timestamp = options.now;
+  PreparedBatch prepared;
+  prepared.owned = model::make_end_marker_batch(marker);
+  prepared.bytes = prepared.owned;
+  prepared.facts.record_count = 1;
+  prepared.facts.max_timestamp = marker.timestamp;
+  prepared.producer.producer = marker.producer;
+  prepared.marker = marker;
   settle_timestamps(prepared, options);
   return prepared;
 }

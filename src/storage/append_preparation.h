@@ -10,6 +10,7 @@
 #include "config/topic_config.h"
 #include "model/batch_validation.h"
 #include "storage/partition_log.h"
+#include "storage/producer_state.h"
 
 namespace gregor::storage {
 
@@ -18,6 +19,8 @@ struct PreparedBatch {
   ByteSpan bytes;                ///< the batch: in the request, or in `owned`
   std::vector<std::byte> owned;  ///< a recompressed batch, else empty
   model::BatchFacts facts;
+  ProducedBatch producer;  ///< without its offsets; no producer id: not to be judged
+  std::optional<model::EndMarker> marker;  ///< it is this one's
 };
 
 struct PreparationOptions {
@@ -34,5 +37,9 @@ struct PreparationOptions {
 /// @errors as PartitionLog::append
 [[nodiscard]] AppendResult<PreparedBatch> prepare_append(ByteSpan records_field,
                                                          const PreparationOptions& options);
+
+/// The batch of a marker, with the time of `options`. Thread: any.
+[[nodiscard]] PreparedBatch prepare_end_marker(model::EndMarker marker,
+                                               const PreparationOptions& options);
 
 }  // namespace gregor::storage

@@ -34,6 +34,11 @@ Result<BatchHeader> parse_batch_header(ByteView bytes) {
   header.crc = load_be<std::uint32_t>(at + layout::crc_at);
   header.leader_epoch = model::LeaderEpoch(load_be<std::int32_t>(at + layout::leader_epoch_at));
   header.max_timestamp = model::TimestampMs(load_be<std::int64_t>(at + layout::max_timestamp_at));
+  header.attributes = load_be<std::int16_t>(at + layout::attributes_at);
+  header.producer = model::ProducerId(load_be<std::int64_t>(at + layout::producer_id_at));
+  header.producer_epoch =
+      model::ProducerEpoch(load_be<std::int16_t>(at + layout::producer_epoch_at));
+  header.base_sequence = load_be<std::int32_t>(at + layout::base_sequence_at);
   return header;
 }
 

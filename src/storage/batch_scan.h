@@ -21,6 +21,10 @@ struct BatchHeader {
   std::uint32_t crc = 0;
   model::LeaderEpoch leader_epoch;
   model::TimestampMs max_timestamp;
+  std::int16_t attributes = 0;
+  model::ProducerId producer{-1};
+  model::ProducerEpoch producer_epoch{-1};
+  std::int32_t base_sequence = -1;
 
   [[nodiscard]] model::Offset next_offset() const { return last_offset + 1; }
 };

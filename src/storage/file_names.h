@@ -15,6 +15,7 @@ inline constexpr std::string_view log_suffix = ".log";
 inline constexpr std::string_view offset_index_suffix = ".index";
 inline constexpr std::string_view time_index_suffix = ".timeindex";
 inline constexpr std::string_view transaction_index_suffix = ".txnindex";
+inline constexpr std::string_view snapshot_suffix = ".snapshot";
 inline constexpr std::string_view deleted_suffix = ".deleted";
 inline constexpr std::string_view cleaned_suffix = ".cleaned";
 inline constexpr std::string_view swap_suffix = ".swap";

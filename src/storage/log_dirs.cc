@@ -51,8 +51,9 @@ std::optional<model::Offset> offset_in(const Checkpoint& checkpoint,
 /// take(); it is held during their disk work, which runs in the I/O pool and not on the data path.
 class OpenLogDirs final : public LogDirs {
  public:
-  OpenLogDirs(runtime::FileSystem& files, std::vector<LogDir> dirs)
-      : files_(files), dirs_(std::move(dirs)) {
+  OpenLogDirs(runtime::FileSystem& files, std::vector<LogDir> dirs,
+              std::shared_ptr<ProducerRules> producers)
+      : files_(files), dirs_(std::move(dirs)), producers_(std::move(producers)) {
     for (const auto& dir : dirs_) paths_.push_back(dir.path);
   }
 
@@ -104,6 +105,7 @@ class OpenLogDirs final : public LogDirs {
 
   runtime::FileSystem& files_;
   std::vector<LogDir> dirs_;
+  const std::shared_ptr<ProducerRules> producers_;
   std::vector<std::string> paths_;
   MetaProperties meta_;
   std::vector<FoundPartition> found_;
@@ -194,6 +196,7 @@ Result<std::unique_ptr<LoadedLog>> OpenLogDirs::load(
   request.directory = join_path(dir.path, model::to_string(found.partition));
   request.config = std::move(config);
   request.health = dir.health;
+  request.producer_rules = producers_;
   request.topic_id = found.topic_id;
   const auto epochs = epochs_.find(found.partition);
   if (epochs != epochs_.end()) request.epochs = epochs->second;
@@ -229,6 +232,7 @@ Result<std::unique_ptr<LoadedLog>> OpenLogDirs::create(
   request.directory = join_path(paths_[log_dir], model::to_string(partition));
   request.config = std::move(config);
   request.health = dirs_[log_dir].health;
+  request.producer_rules = producers_;
   request.topic_id = topic_id;
   auto made = create_log(files_, request);
   if (made) {
@@ -346,7 +350,7 @@ Result<std::unique_ptr<LogDirs>> LogDirs::open(runtime::FileSystem& files, LogDi
     if (!dir) return fail(std::move(dir.error()));
     dirs.push_back(std::move(*dir));
   }
-  auto opened = std::make_unique<OpenLogDirs>(files, std::move(dirs));
+  auto opened = std::make_unique<OpenLogDirs>(files, std::move(dirs), std::move(options.producers));
   if (auto begun = opened->begin(); !begun) return fail(std::move(begun.error()));
   return opened;
 }

@@ -16,12 +16,14 @@
 #include "model/uuid.h"
 #include "runtime/file_system.h"
 #include "storage/partition_log.h"
+#include "storage/producer_rules.h"
 
 namespace gregor::storage {
 
 struct LogDirsOptions {
-  std::vector<std::string> paths;              ///< log.dirs
-  std::uint32_t recovery_threads_per_dir = 1;  ///< num.recovery.threads.per.data.dir
+  std::vector<std::string> paths;                      ///< log.dirs
+  std::uint32_t recovery_threads_per_dir = 1;          ///< num.recovery.threads.per.data.dir
+  std::shared_ptr<ProducerRules> producers = nullptr;  ///< shared by all logs; nullptr: no limits
 };
 
 /// What meta.properties says; fields that are absent are empty.

@@ -23,6 +23,7 @@ class Loading {
     log_->directory = request.directory;
     log_->config = request.config;
     log_->health = request.health;
+    log_->producer_rules = request.producer_rules;
     log_->topic_id = request.topic_id;
     log_->epochs = LeaderEpochCache(request.epochs);
     has_gaps_ = request.config->cleanup_compact;
@@ -34,6 +35,7 @@ class Loading {
     if (!ended) return fail(std::move(ended.error()));
     if (auto started = settle_start(); !started) return fail(std::move(started.error()));
     settle_offsets();
+    if (auto replayed = replay(); !replayed) return fail(std::move(replayed.error()));
     if (entries_changed_) {
       if (auto synced = sync_entries(files_, log_->directory); !synced) {
         return fail(std::move(synced.error()));
@@ -58,10 +60,12 @@ class Loading {
   Result<void> make_segment(model::Offset base);
   Result<void> settle_start();
   void settle_offsets();
+  Result<void> replay();
 
   runtime::FileSystem& files_;
   const LoadRequest& request_;
   std::unique_ptr<LoadedLog> log_;
+  std::optional<model::Offset> recovered_from_;  // base of the first segment that was walked
   bool entries_changed_ = false;
   bool has_gaps_ = false;
 };
@@ -92,7 +96,8 @@ Result<void> Loading::find_segments() {
       }
       log_->segments.push_back({name->base, entry.size});
     } else if (name->suffix == names::offset_index_suffix ||
-               name->suffix == names::time_index_suffix) {
+               name->suffix == names::time_index_suffix ||
+               name->suffix == names::transaction_index_suffix) {
       indexes.push_back(*name);
     }
   }
@@ -160,6 +165,7 @@ Result<void> Loading::recover() {
 }
 
 Result<void> Loading::recover_one(LoadedSegment& segment) {
+  recovered_from_ = std::min(recovered_from_.value_or(segment.base), segment.base);
   const RecoveryRules rules{checkpointed_recovery_point(), request_.config->index_interval_bytes};
   auto recovered = recover_segment(files_, place(segment.base), rules, log_->epochs);
   if (!recovered) return fail(std::move(recovered.error()));
@@ -195,7 +201,7 @@ Result<void> Loading::delete_segments_from(std::size_t first, std::string_view w
 Result<void> Loading::remove_segment(model::Offset base) {
   entries_changed_ = true;
   for (const auto suffix : {names::log_suffix, names::offset_index_suffix, names::time_index_suffix,
-                            names::transaction_index_suffix}) {
+                            names::transaction_index_suffix, names::snapshot_suffix}) {
     const auto path = join_path(log_->directory, segment_file_name(base, suffix));
     if (auto removed = files_.remove(path); !removed) return removed;
   }
@@ -240,6 +246,23 @@ void Loading::settle_offsets() {
   log_->epochs.truncate_end(log_->log_end);
   log_->epochs.truncate_start(log_->log_start);
   log_->epochs_changed = !std::ranges::equal(log_->epochs.entries(), request_.epochs);
+}
+
+Result<void> Loading::replay() {
+  ReplayRequest request;
+  request.directory = log_->directory;
+  for (const auto& segment : log_->segments) {
+    if (recovered_from_ && segment.base < *recovered_from_) ++request.distrusted_from;
+    request.segments.push_back({segment.base, segment.size_bytes});
+  }
+  if (!recovered_from_) request.distrusted_from = request.segments.size();
+  request.log_start = log_->log_start;
+  request.log_end = log_->log_end;
+  auto replayed = replay_producers(files_, request);
+  if (!replayed) return fail(std::move(replayed.error()));
+  entries_changed_ |= replayed->entries_changed;
+  log_->producers = std::move(*replayed);
+  return {};
 }
 
 }  // namespace

@@ -15,6 +15,8 @@
 #include "runtime/file_system.h"
 #include "storage/dir_health.h"
 #include "storage/leader_epoch_cache.h"
+#include "storage/producer_replay.h"
+#include "storage/producer_rules.h"
 #include "storage/segment_files.h"
 
 namespace gregor::storage {
@@ -44,6 +46,8 @@ struct LoadedLog {
   model::Offset log_end;
   model::Offset recovery_point;
   model::Offset high_watermark;
+  ReplayedProducers producers;
+  std::shared_ptr<ProducerRules> producer_rules;  ///< nullptr: no limits
 
   // What recovery did, for logs and figures.
   std::uint64_t recovered_bytes = 0;
@@ -57,6 +61,7 @@ struct LoadRequest {
   std::string directory;
   std::shared_ptr<const config::TopicConfig> config;
   std::shared_ptr<DirHealth> health;
+  std::shared_ptr<ProducerRules> producer_rules;
   std::optional<model::Uuid> topic_id;
   std::vector<EpochStart> epochs;
   bool is_clean = false;

@@ -27,6 +27,7 @@ PartitionLog::State::State(runtime::Shard& shard, LoadedLog loaded)
       log_end(loaded.log_end),
       recovery_point(loaded.recovery_point),
       high_watermark(loaded.high_watermark),
+      producers(std::move(loaded.producer_rules)),
       shard_(shard),
       files_(shard.file_system()),
       partition_name_(model::to_string(partition)),
@@ -42,6 +43,7 @@ PartitionLog::State::State(runtime::Shard& shard, LoadedLog loaded)
   GREGOR_ASSERT(!loaded.segments.empty());
   GREGOR_ASSERT(log_start <= recovery_point && recovery_point <= log_end);
   if (!health_) health_ = std::make_shared<DirHealth>();
+  GREGOR_ASSERT(loaded.producers.aborted_counts.size() == loaded.segments.size());
   segments.reserve(loaded.segments.size());
   for (const auto& found : loaded.segments) {
     Segment segment;
@@ -55,6 +57,7 @@ PartitionLog::State::State(runtime::Shard& shard, LoadedLog loaded)
     segments.push_back(std::move(segment));
   }
   active_since_ms_ = shard.clock().wall_ms();
+  take_producers(std::move(loaded.producers));
   if (loaded.last) take_end(std::move(*loaded.last));
 }
 
@@ -131,7 +134,11 @@ PartitionLog::PartitionLog(runtime::Shard& shard, LoadedLog loaded)
 PartitionLog::~PartitionLog() = default;
 
 Task<AppendResult<AppendInfo>> PartitionLog::append(ByteSpan batch, LeaderEpoch epoch) {
-  return State::append(state_, batch, epoch);
+  return State::append(state_, {batch, std::nullopt}, epoch);
+}
+Task<AppendResult<AppendInfo>> PartitionLog::append_end_marker(model::EndMarker marker,
+                                                               LeaderEpoch epoch) {
+  return State::append(state_, {{}, marker}, epoch);
 }
 Task<Result<ReadResult>> PartitionLog::read(ReadRequest request) {
   return State::read(state_, request);
@@ -142,6 +149,10 @@ Task<Result<TimestampOffset>> PartitionLog::offset_for_time(model::TimestampMs t
 }
 Task<Result<TimestampOffset>> PartitionLog::offset_of_max_timestamp(Offset end) {
   return State::offset_of_max_timestamp(state_, end);
+}
+Task<Result<std::vector<AbortedTransaction>>> PartitionLog::aborted_transactions(
+    model::OffsetRange range) {
+  return State::aborted_transactions(state_, range);
 }
 Task<Result<void>> PartitionLog::become_leader(LeaderEpoch epoch) {
   return State::become_leader(state_, epoch);
@@ -163,7 +174,22 @@ Offset PartitionLog::high_watermark() const { return state_->high_watermark; }
 
 void PartitionLog::set_high_watermark(Offset offset) {
   state_->high_watermark = std::clamp(offset, state_->log_start, state_->log_end);
+  state_->producers.high_watermark_moved(state_->high_watermark);
 }
+
+Offset PartitionLog::last_stable_offset() const {
+  const auto unstable = state_->producers.first_unstable();
+  if (!unstable) return state_->high_watermark;
+  return std::min(std::max(*unstable, state_->log_start), state_->high_watermark);
+}
+
+bool PartitionLog::has_open_transaction(model::ProducerId id) const {
+  const ProducerEntry* known = state_->producers.find(id);
+  return known != nullptr && known->has_transaction();
+}
+
+std::vector<ProducerInfo> PartitionLog::producers() const { return state_->list_producers(); }
+void PartitionLog::expire_producers() { state_->expire_producers(); }
 
 std::uint64_t PartitionLog::size_bytes() const {
   std::uint64_t sum = 0;

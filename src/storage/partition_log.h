@@ -11,11 +11,13 @@
 #include "base/result.h"
 #include "base/unique_function.h"
 #include "config/topic_config.h"
+#include "model/end_marker.h"
 #include "model/ids.h"
 #include "model/uuid.h"
 #include "runtime/file_system.h"
 #include "runtime/shard.h"
 #include "runtime/task.h"
+#include "storage/transaction_index.h"
 
 namespace gregor::storage {
 
@@ -35,7 +37,8 @@ struct ReadRequest {
       end;  ///< nothing at or after this offset is returned (high watermark, LSO or log end)
   std::uint64_t bytes_max = 0;  ///< soft: the last batch may be cut at this limit
   bool first_batch_whole =
-      false;  ///< return the first batch whole even if it is larger than bytes_max
+      false;               ///< return the first batch whole even if it is larger than bytes_max
+  bool wants_end = false;  ///< look for a close ReadResult::end; costs a look into the index
 };
 
 struct ReadResult {
@@ -44,13 +47,27 @@ struct ReadResult {
   model::Offset first;           ///< base offset of the first batch returned; may lie below `from`
   std::uint64_t first_batch_bytes =
       0;  ///< size of the first batch as stored, even if it was cut or left out
+  /// No record of the slices lies at or behind it: the end of what may be read, or a closer one.
+  model::Offset end;
 };
 
 /// What an append was given.
 struct AppendInfo {
-  model::OffsetRange offsets;
-  model::TimestampMs append_time{-1};  ///< set for LogAppendTime, else -1
+  model::OffsetRange offsets;  ///< of a duplicate: those that the original has
+  /// Set for LogAppendTime, else -1; of a duplicate: the max timestamp of the original.
+  model::TimestampMs append_time{-1};
   model::Offset log_start;
+  bool is_duplicate = false;  ///< it is in the log already: nothing was written
+};
+
+/// A producer as DescribeProducers shows it.
+struct ProducerInfo {
+  model::ProducerId id{-1};
+  model::ProducerEpoch epoch{-1};
+  std::int32_t last_sequence = -1;
+  model::TimestampMs last_timestamp{-1};
+  std::int32_t coordinator_epoch = -1;
+  model::Offset transaction_start{-1};  ///< -1: no transaction is open
 };
 
 /// An answer of a lookup by time; offset -1 = no match.
@@ -95,15 +112,26 @@ class PartitionLog {
   /// and, if flush.messages asks for it, waits for the disk. Ends when the answer may be sent; the
   /// high watermark is not touched.
   ///
+  /// A batch with a producer id is held against what its producer appended before: a duplicate of
+  /// one of its last five batches is not written again, but gets the answer of the original, and
+  /// waits for it if it is still being written. Whether a producer may write transactional batches
+  /// is the caller's to know; they open a transaction here.
+  ///
   /// @param batch  the records field of the request, wire bytes; changed in place; must stay until
   /// the task has ended
   /// @return  offsets given; nothing of it is in the log on an error
   /// @errors  corrupt_message, invalid_record, invalid_timestamp, message_too_large,
   /// record_list_too_large,
-  ///          unsupported_compression_type, unsupported_version (producer id: not yet),
-  ///          kafka_storage_error
+  ///          unsupported_compression_type, out_of_order_sequence_number,
+  ///          invalid_producer_epoch, invalid_txn_state (a batch outside of the producer's open
+  ///          transaction), kafka_storage_error
   /// @durable page cache; the disk if flush.messages asked for it
   runtime::Task<AppendResult<AppendInfo>> append(ByteSpan batch, model::LeaderEpoch epoch);
+  /// Appends the marker that ends a producer's transaction, as the leader; its timestamp is set
+  /// here. Waits as append() does.
+  /// @errors invalid_producer_epoch, transaction_coordinator_fenced, kafka_storage_error
+  runtime::Task<AppendResult<AppendInfo>> append_end_marker(model::EndMarker marker,
+                                                            model::LeaderEpoch epoch);
 
   /// Finds the batches from request.from on, checked and resident (it may go through the I/O pool
   /// for that).
@@ -124,8 +152,21 @@ class PartitionLog {
   [[nodiscard]] model::Offset high_watermark() const;
   /// Clamped to [log_start, log_end].
   void set_high_watermark(model::Offset offset);
+  /// Where readers of committed records stop: the high watermark, or the first record below it
+  /// whose transaction is open or was ended above it.
+  [[nodiscard]] model::Offset last_stable_offset() const;
   [[nodiscard]] std::uint64_t size_bytes() const;
   [[nodiscard]] std::uint64_t segment_count() const;
+
+  /// The producers that are remembered, by id; only what is written counts.
+  [[nodiscard]] std::vector<ProducerInfo> producers() const;
+  [[nodiscard]] bool has_open_transaction(model::ProducerId id) const;
+  /// The aborted transactions that a reader of `range` must know, in the order of their markers. No
+  /// I/O if the log has none. @errors corrupt_message, kafka_storage_error
+  runtime::Task<Result<std::vector<AbortedTransaction>>> aborted_transactions(
+      model::OffsetRange range);
+  /// Forgets producers that were silent for too long; appends of producers do it, too, bit by bit.
+  void expire_producers();
 
   /// Called on the shard after each successful write, with the new log end. At most one; must not
   /// destroy the log.

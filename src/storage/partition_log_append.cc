@@ -25,7 +25,7 @@ PreparationOptions PartitionLog::State::preparation_options() {
 }
 
 Task<AppendResult<AppendInfo>> PartitionLog::State::append(std::shared_ptr<State> self,
-                                                           ByteSpan field, LeaderEpoch epoch) {
+                                                           AppendInput input, LeaderEpoch epoch) {
   State& s = *self;
   const Operation running(s);
   if (auto refusal = s.append_refusal()) co_return refused(std::move(*refusal));
@@ -35,12 +35,14 @@ Task<AppendResult<AppendInfo>> PartitionLog::State::append(std::shared_ptr<State
   const std::shared_ptr<const config::TopicConfig> rules = s.config;
   const PreparationOptions options = s.preparation_options();
   AppendResult<PreparedBatch> prepared = PreparedBatch{};
-  if (is_slow_to_prepare(field, *rules)) {
-    auto work = [field, &options] { return prepare_append(field, options); };
+  if (input.marker) {
+    prepared = prepare_end_marker(*input.marker, options);
+  } else if (is_slow_to_prepare(input.field, *rules)) {
+    auto work = [&input, &options] { return prepare_append(input.field, options); };
     auto preparing = runtime::offload(s.shard_, std::move(work));
     prepared = co_await std::move(preparing);
   } else {
-    prepared = prepare_append(field, options);
+    prepared = prepare_append(input.field, options);
   }
   if (s.serving_ != ticket) {
     Turn turn{s, ticket};
@@ -73,7 +75,10 @@ Task<AppendResult<AppendInfo>> PartitionLog::State::append(std::shared_ptr<State
   }
   AppendInfo info;
   info.offsets = {staged.first, staged.last + 1};
-  if (rules->message_timestamp_type == config::TimestampType::log_append_time) {
+  info.is_duplicate = staged.is_duplicate;
+  if (staged.is_duplicate) {
+    info.append_time = staged.max_timestamp;
+  } else if (rules->message_timestamp_type == config::TimestampType::log_append_time) {
     info.append_time = options.now;
   }
   info.log_start = s.log_start;
@@ -117,6 +122,12 @@ std::optional<BatchError> PartitionLog::State::stage(StagedAppend& staged,
   staged.first = staged_end_;
   staged.last = staged_end_ + (prepared.facts.record_count - 1);
   staged.max_timestamp = prepared.facts.max_timestamp;
+  if (prepared.producer.producer >= model::ProducerId(0)) {
+    if (auto known = stage_producer(staged, prepared); !known) {
+      return BatchError{std::move(known.error()), true, {}};
+    }
+    if (staged.is_duplicate) return std::nullopt;
+  }
   Offset stored = staged.first;
   if (is_planted(PlantedBug::wrong_base_offset) && !queue_.empty()) stored = queue_.back()->first;
   model::set_base_offset(staged.bytes, stored);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -39,6 +40,13 @@ Result<void> run_flush(runtime::FileSystem& files, const FlushJob& job) {
     if (!synced) return synced;
     synced = sync_one(files, item.files.time_index, item.place.time_index_path());
     if (!synced) return synced;
+    if (!item.aborted) continue;
+    synced = sync_one(files, nullptr, item.place.transaction_index_path());
+    if (!synced) return synced;
+  }
+  for (const auto& path : job.snapshots) {
+    auto synced = sync_one(files, nullptr, path);
+    if (!synced && synced.error().os_error != ENOENT) return synced;  // a newer one may be there
   }
   if (job.directory.empty()) return {};
   return sync_entries(files, job.directory);
@@ -53,17 +61,20 @@ FlushJob PartitionLog::State::collect_unsynced(FlushScope scope) {
     if (scope == FlushScope::old_segments && segment.base == active().base) break;
     const bool indexes = scope != FlushScope::data && segment.has_unsynced_indexes;
     if (!segment.has_unsynced_data && !indexes) continue;
-    job.items.push_back({place(segment.base), segment.files, segment.has_unsynced_data, indexes});
+    job.items.push_back({place(segment.base), segment.files, segment.has_unsynced_data, indexes,
+                         indexes && segment.has_unsynced_aborted});
     job.bytes += std::exchange(segment.unsynced_bytes, 0);
     segment.has_unsynced_data = false;
-    if (indexes) segment.has_unsynced_indexes = false;
+    if (indexes) segment.has_unsynced_indexes = segment.has_unsynced_aborted = false;
   }
+  if (scope != FlushScope::data) job.snapshots = std::exchange(unsynced_snapshots_, {});
   if (std::exchange(has_unsynced_entries_, false)) job.directory = directory;
   return job;
 }
 
 bool PartitionLog::State::has_unsynced() const {
-  return has_unsynced_entries_ || std::ranges::any_of(segments, [](const Segment& segment) {
+  return has_unsynced_entries_ || !unsynced_snapshots_.empty() ||
+         std::ranges::any_of(segments, [](const Segment& segment) {
            return segment.has_unsynced_data || segment.has_unsynced_indexes;
          });
 }
@@ -75,8 +86,10 @@ bool PartitionLog::State::has_unsynced_old_segments() const {
 }
 
 Result<void> PartitionLog::State::write_pending_indexes() {
-  if (is_writing_ || !index_writer_.has_pending()) return {};
+  if (is_writing_ || (!index_writer_.has_pending() && pending_aborted_.empty())) return {};
   auto wrote = index_writer_.write(active().files);
+  if (wrote) wrote = write_aborted();
+  if (wrote) note_aborted_written();
   is_index_behind_ = !wrote;
   active().offset_entries = index_writer_.offset_entries();
   active().time_entries = index_writer_.time_entries();
@@ -179,6 +192,8 @@ Task<Result<void>> PartitionLog::State::finish() {
     index_writer_.add({std::nullopt, tail_.close()});
     if (auto wrote = write_pending_indexes(); !wrote) co_return wrote;
   }
+  auto snapping = save_snapshot();
+  if (auto snapped = co_await std::move(snapping); !snapped) co_return snapped;
   if (has_unsynced()) {
     auto flushing = flush_once(FlushScope::everything);
     auto flushed = co_await std::move(flushing);

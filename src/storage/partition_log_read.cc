@@ -21,6 +21,12 @@ constexpr std::uint64_t surely_resident_bytes = std::uint64_t{8} << 20;
 // Open segments of one log beside the active one; each has three descriptors.
 constexpr std::size_t open_inactive_max = 4;
 
+ReadResult nothing_from(const ReadRequest& request) {
+  ReadResult nothing;
+  nothing.first = nothing.end = request.from;
+  return nothing;
+}
+
 }  // namespace
 
 std::size_t PartitionLog::State::segment_of(Offset offset) const {
@@ -54,9 +60,7 @@ Task<Result<ReadResult>> PartitionLog::State::read(std::shared_ptr<State> self,
                                  s.partition_name_, s.log_start.value(), s.log_end.value()));
     }
     if (request.from >= request.end || request.from == s.log_end) {
-      ReadResult nothing;
-      nothing.first = request.from;
-      co_return nothing;
+      co_return nothing_from(request);
     }
     if (auto hot = s.read_hot(request)) co_return std::move(*hot);
     if (!s.is_end_open_) {
@@ -76,11 +80,8 @@ Task<Result<ReadResult>> PartitionLog::State::read(std::shared_ptr<State> self,
     auto result = co_await std::move(reading);
     if (!result) co_return fail(std::move(result.error()));
     if (*result) co_return std::move(**result);
-    if (++*index == s.segments.size()) {  // a hole up to the end of the log
-      ReadResult nothing;
-      nothing.first = request.from;
-      co_return nothing;
-    }
+    // A hole up to the end of the log?
+    if (++*index == s.segments.size()) co_return nothing_from(request);
   }
 }
 
@@ -95,6 +96,7 @@ std::optional<ReadResult> PartitionLog::State::read_hot(const ReadRequest& reque
   ReadResult result;
   result.first = first->base;
   result.first_batch_bytes = first->end_position - first->position;
+  result.end = std::min(request.end, log_end);
   GREGOR_ASSERT(end >= first->position);
   std::uint64_t size = std::min(end - first->position, request.bytes_max);
   if (size < result.first_batch_bytes) {
@@ -104,6 +106,8 @@ std::optional<ReadResult> PartitionLog::State::read_hot(const ReadRequest& reque
   const bool is_recent = segment.size_bytes - first->position <= surely_resident_bytes;
   if (!is_recent && !segment.files.log->is_resident(first->position, size)) return std::nullopt;
   result.size = size;
+  if (request.wants_end)
+    result.end = std::min(result.end, tail_cache_.end_of(first->position + size));
   result.slices.push_back({segment.files.log, first->position, size});
   return result;
 }
@@ -117,7 +121,7 @@ Task<Result<std::optional<ReadResult>>> PartitionLog::State::read_segment(ReadRe
   const SegmentView view = view_of(segment);
   const VerifiedRanges verified = segment.verified;
   SliceRequest wanted{std::max(request.from, base), std::nullopt, request.bytes_max,
-                      request.first_batch_whole};
+                      request.first_batch_whole, request.wants_end};
   const bool is_active = index + 1 == segments.size();
   const Offset segment_end = is_active ? log_end : segments[index + 1].base;
   if (request.end < segment_end) wanted.end = request.end;
@@ -153,6 +157,7 @@ Task<Result<std::optional<ReadResult>>> PartitionLog::State::read_segment(ReadRe
   ReadResult result;
   result.first = found->first.header.base_offset;
   result.first_batch_bytes = found->first.header.size_bytes;
+  result.end = std::min(request.end, found->end_offset.value_or(segment_end));
   result.size = found->size;
   if (found->size > 0) result.slices.push_back({view.log, found->first.position, found->size});
   co_return result;
@@ -165,32 +170,52 @@ Task<Result<void>> PartitionLog::State::open_end() {
   }
   if (is_end_open_) co_return Result<void>();
   is_opening_ = true;
-  const SegmentPlace where = place(active().base);
-  const RecoveryRules rules{recovery_point, config->index_interval_bytes};
   LeaderEpochCache found_epochs = epochs;
-  auto work = [this, &where, &rules, &found_epochs]() -> Result<SegmentEnd> {
-    auto end = open_last_segment(files_, where, rules.index_interval_bytes);
-    if (!end || end->is_whole) return end;
-    auto recovered = recover_segment(files_, where, rules, found_epochs);
+  ReplayRequest replay = replay_request();
+  const RecoveryRules rules{recovery_point, config->index_interval_bytes};
+  auto work = [this, &rules, &found_epochs, &replay] {
+    return look_for_end(rules, found_epochs, replay);
+  };
+  auto opening = runtime::offload(shard_, std::move(work));
+  auto found = co_await std::move(opening);
+  is_opening_ = false;
+  opened_.wake_all();
+  if (!found) co_return fail(std::move(found.error()));
+  if (!found->end.is_whole) {
+    epochs = std::move(found_epochs);
+    active().has_unsynced_data = active().has_unsynced_indexes = true;
+  }
+  if (found->producers) take_producers(std::move(*found->producers));
+  take_end(std::move(found->end));
+  co_return Result<void>();
+}
+
+/// Opens the active segment, whose end may be elsewhere than it was noted: then its producers are
+/// others, too. Runs in the I/O pool, while nothing can be appended.
+Result<PartitionLog::State::FoundEnd> PartitionLog::State::look_for_end(const RecoveryRules& rules,
+                                                                        LeaderEpochCache& cache,
+                                                                        ReplayRequest& replay) {
+  const SegmentPlace where{directory, replay.segments.back().base};
+  auto end = open_last_segment(files_, where, rules.index_interval_bytes);
+  if (!end) return fail(std::move(end.error()));
+  FoundEnd found{std::move(*end), std::nullopt};
+  if (!found.end.is_whole) {
+    auto recovered = recover_segment(files_, where, rules, cache);
     if (!recovered) return fail(std::move(recovered.error()));
     log::error("storage",
                "{}: its end is damaged although it was closed properly: {} bytes behind position "
                "{} are cut off: {}",
                where.log_path(), recovered->cut_bytes, recovered->tail.size_bytes,
                recovered->cut_reason);
-    return SegmentEnd{std::move(recovered->files), recovered->tail, false};
-  };
-  auto opening = runtime::offload(shard_, std::move(work));
-  auto end = co_await std::move(opening);
-  is_opening_ = false;
-  opened_.wake_all();
-  if (!end) co_return fail(std::move(end.error()));
-  if (!end->is_whole) {
-    epochs = std::move(found_epochs);
-    active().has_unsynced_data = active().has_unsynced_indexes = true;
+    found.end = SegmentEnd{std::move(recovered->files), recovered->tail, false};
   }
-  take_end(std::move(*end));
-  co_return Result<void>();
+  if (found.end.tail.next_offset == replay.log_end) return found;
+  replay.log_end = std::max(found.end.tail.next_offset, replay.log_start);
+  replay.segments.back().size_bytes = found.end.tail.size_bytes;
+  auto replayed = replay_producers(files_, replay);
+  if (!replayed) return fail(std::move(replayed.error()));
+  found.producers = std::move(*replayed);
+  return found;
 }
 
 void PartitionLog::State::take_end(SegmentEnd end) {

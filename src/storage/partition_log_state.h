@@ -3,6 +3,7 @@
 //   partition_log.cc        the public face, bounds and epochs
 //   partition_log_append.cc stage: validation, offsets, the order of appends
 //   partition_log_write.cc  write: one pwritev per turn and segment, rolling, cutting back
+//   partition_log_producers.cc  producers and transactions: judging, snapshots, aborted lists
 //   partition_log_flush.cc  flush: group commit, recovery point; close and retire
 //   partition_log_read.cc   slices for readers, lookups by time
 #pragma once
@@ -19,6 +20,8 @@
 #include "storage/index_writer.h"
 #include "storage/log_loader.h"
 #include "storage/partition_log.h"
+#include "storage/producer_snapshot.h"
+#include "storage/producer_state.h"
 #include "storage/segment_read.h"
 #include "storage/tail_cache.h"
 #include "storage/wait_list.h"
@@ -34,8 +37,10 @@ struct Segment {
   std::uint32_t time_entries = 0;
   std::optional<TimeEntry> largest_time;  ///< of a segment that no longer grows, once it is known
   VerifiedRanges verified;
+  std::uint32_t aborted_count = 0;  ///< entries of the .txnindex, which is opened when needed
   bool has_unsynced_data = false;
   bool has_unsynced_indexes = false;
+  bool has_unsynced_aborted = false;
   std::uint64_t unsynced_bytes = 0;  ///< written by this process since the last sync
   std::uint64_t used = 0;  ///< number of the last use, for closing the one not used for longest
 };
@@ -46,6 +51,9 @@ struct StagedAppend {
   model::Offset first;
   model::Offset last;
   model::TimestampMs max_timestamp{-1};
+  bool has_producer = false;  ///< the producer state holds it as staged
+  bool is_duplicate = false;  ///< nothing to write: first and last are the original's
+  std::optional<AbortedTransaction> aborted;  ///< by this marker
   std::coroutine_handle<> waiting;
   bool is_done = false;
   std::optional<Error> error;
@@ -67,12 +75,14 @@ struct WriteRun {
   std::uint64_t size_bytes = 0;
   SegmentTail planned;           ///< the tail once it is written
   IndexWriter::Mark index_mark;  ///< the index writer before it
+  std::vector<AbortedTransaction> aborted;
 };
 
 struct WriteOutcome {
-  Result<void> log;    ///< the batches
-  Result<void> cut;    ///< if they were not written: cutting the file back
-  Result<void> index;  ///< the index entries
+  Result<void> log;      ///< the batches
+  Result<void> cut;      ///< if they were not written: cutting the file back
+  Result<void> index;    ///< the index entries
+  Result<void> aborted;  ///< those of the transaction index
   runtime::Instant start;
   runtime::Instant end;
 };
@@ -83,6 +93,12 @@ enum class FlushScope {
   old_segments,  ///< everything of all segments but the active one: it moves to that one's base
 };
 
+/// What is appended: a producer's records field, or a marker.
+struct AppendInput {
+  ByteSpan field;
+  std::optional<model::EndMarker> marker;
+};
+
 /// What one flush syncs, in this order.
 struct FlushJob {
   struct Item {
@@ -90,8 +106,10 @@ struct FlushJob {
     SegmentFiles files;  ///< not open: the job opens them
     bool data = false;
     bool indexes = false;
+    bool aborted = false;
   };
   std::vector<Item> items;
+  std::vector<std::string> snapshots;
   std::string directory;  ///< empty: no entries to sync
   model::Offset end;      ///< all below is on the disk once it is done
   std::uint64_t bytes = 0;
@@ -102,8 +120,13 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   State(runtime::Shard& shard, LoadedLog loaded);
 
   // The operations of PartitionLog; each holds the State while it runs.
-  static runtime::Task<AppendResult<AppendInfo>> append(std::shared_ptr<State> self, ByteSpan field,
+  static runtime::Task<AppendResult<AppendInfo>> append(std::shared_ptr<State> self,
+                                                        AppendInput input,
                                                         model::LeaderEpoch epoch);
+  static runtime::Task<Result<std::vector<AbortedTransaction>>> aborted_transactions(
+      std::shared_ptr<State> self, model::OffsetRange range);
+  [[nodiscard]] std::vector<ProducerInfo> list_producers() const;
+  void expire_producers();
   static runtime::Task<Result<ReadResult>> read(std::shared_ptr<State> self, ReadRequest request);
   static runtime::Task<Result<TimestampOffset>> offset_for_time(std::shared_ptr<State> self,
                                                                 model::TimestampMs timestamp,
@@ -131,6 +154,7 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   model::Offset log_end;
   model::Offset recovery_point;
   model::Offset high_watermark;
+  ProducerState producers;
   UniqueFunction<void(model::Offset)> log_end_callback;
 
  private:
@@ -188,8 +212,29 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   runtime::Task<Result<void>> roll(model::Offset base);
   void start_active_segment(model::Offset base, SegmentFiles files);
 
+  // producers
+  void take_producers(ReplayedProducers found);
+  [[nodiscard]] Result<void> stage_producer(StagedAppend& staged, const PreparedBatch& prepared);
+  void stage_duplicate(StagedAppend& staged, const RememberedBatch& original);
+  void settle_duplicates(const std::optional<Error>& error,
+                         std::vector<std::coroutine_handle<>>& finished);
+  [[nodiscard]] bool has_pending_aborted() const {
+    return !pending_aborted_.empty() || !run_.aborted.empty();
+  }
+  [[nodiscard]] Result<void> write_aborted();
+  void note_aborted_written();
+  void note_snapshot(model::Offset at);
+  runtime::Task<Result<void>> save_snapshot();
+  [[nodiscard]] ReplayRequest replay_request() const;
+
   // open
+  struct FoundEnd {
+    SegmentEnd end;
+    std::optional<ReplayedProducers> producers;  ///< if they are others than was thought
+  };
   runtime::Task<Result<void>> open_end();
+  [[nodiscard]] Result<FoundEnd> look_for_end(const RecoveryRules& rules, LeaderEpochCache& cache,
+                                              ReplayRequest& replay);
   void take_end(SegmentEnd end);
   void settle_end(model::Offset end);
   runtime::Task<Result<void>> open_inactive(std::size_t index);
@@ -241,10 +286,16 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   std::uint64_t serving_ = 0;
   std::map<std::uint64_t, std::coroutine_handle<>> waiting_turns_;
   std::vector<StagedAppend*> queue_;
+  std::vector<StagedAppend*> duplicates_;  ///< of appends that are staged
   std::vector<std::pair<std::unique_ptr<StagedAppend>, std::vector<std::byte>>> unawaited_;
   bool is_write_scheduled_ = false;
   bool is_writing_ = false;  ///< write_slowly() runs
   WriteRun run_;
+
+  // Producers.
+  std::vector<AbortedTransaction> pending_aborted_;  ///< written, but not yet in the .txnindex
+  model::Offset last_snapshot_;
+  std::vector<std::string> unsynced_snapshots_;
 
   // Flushing.
   model::Offset flushed_end_;  ///< records below are on the disk

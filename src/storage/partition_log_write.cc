@@ -102,6 +102,7 @@ bool PartitionLog::State::is_roll_due(const SegmentTail& tail, const StagedAppen
 void PartitionLog::State::plan_run() {
   run_.appends.clear();
   run_.parts.clear();
+  run_.aborted.clear();
   run_.size_bytes = 0;
   run_.planned = tail_;
   run_.index_mark = index_writer_.mark();
@@ -116,13 +117,15 @@ void PartitionLog::State::plan_run() {
     run_.appends.push_back(&next);
     run_.parts.emplace_back(next.bytes);
     run_.size_bytes += next.bytes.size();
+    if (next.aborted) run_.aborted.push_back(*next.aborted);
   }
   queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(taken));
   GREGOR_ASSERT(!run_.appends.empty());
   GREGOR_ASSERT(run_.planned.size_bytes == tail_.size_bytes + run_.size_bytes);
 }
 
-/// Touches only run_, index_writer_ and the files: it may run in the I/O pool.
+/// Touches only run_, index_writer_ and the files, and reads pending_aborted_: it may run in the
+/// I/O pool.
 WriteOutcome PartitionLog::State::perform_run() {
   WriteOutcome outcome;
   const SegmentFiles& files = active().files;
@@ -130,8 +133,9 @@ WriteOutcome PartitionLog::State::perform_run() {
   outcome.log = files.log->write_at(tail_.size_bytes, run_.parts);
   if (!outcome.log) {
     if (!is_planted(PlantedBug::skip_tail_cut)) outcome.cut = files.log->truncate(tail_.size_bytes);
-  } else if (index_writer_.has_pending()) {
-    outcome.index = index_writer_.write(files);
+  } else {
+    if (index_writer_.has_pending()) outcome.index = index_writer_.write(files);
+    if (has_pending_aborted()) outcome.aborted = write_aborted();
   }
   outcome.end = shard_.clock().now();
   return outcome;
@@ -147,11 +151,16 @@ void PartitionLog::State::apply_run(WriteOutcome outcome,
     fail_staged(outcome.log.error(), finished);
     return;
   }
-  if (!outcome.index && !is_index_behind_) {
-    log::warn("storage", "{}: the index can't be written, it will be tried again: {}", directory,
-              outcome.index.error().detail);
+  if (!is_index_behind_ && (!outcome.index || !outcome.aborted)) {
+    log::warn("storage", "{}: an index can't be written, it will be tried again: {}", directory,
+              outcome.index ? outcome.aborted.error().detail : outcome.index.error().detail);
   }
-  is_index_behind_ = !outcome.index;
+  is_index_behind_ = !outcome.index || !outcome.aborted;
+  if (has_pending_aborted()) {
+    pending_aborted_.insert(pending_aborted_.end(), run_.aborted.begin(), run_.aborted.end());
+    run_.aborted.clear();
+    if (outcome.aborted) note_aborted_written();
+  }
   finish_run(finished);
 }
 
@@ -163,6 +172,7 @@ void PartitionLog::State::finish_run(std::vector<std::coroutine_handle<>>& finis
   for (StagedAppend* append : run_.appends) {
     tail_cache_.add(append->first, position);
     position += append->bytes.size();
+    if (append->has_producer) producers.written_one();
     append->is_done = true;
     if (append->waiting) finished.push_back(append->waiting);
   }
@@ -177,6 +187,7 @@ void PartitionLog::State::finish_run(std::vector<std::coroutine_handle<>>& finis
   log_end = tail_.next_offset;
   GREGOR_ASSERT(log_end <= staged_end_);
   run_.appends.clear();
+  if (!duplicates_.empty()) settle_duplicates(std::nullopt, finished);
   if (queue_.empty()) unawaited_.clear();
   if (log_end_callback) log_end_callback(log_end);
 }
@@ -199,6 +210,9 @@ void PartitionLog::State::fail_staged(const Error& error,
   run_.appends.clear();
   queue_.clear();
   unawaited_.clear();
+  run_.aborted.clear();
+  producers.take_back();
+  if (!duplicates_.empty()) settle_duplicates(error, finished);
   staged_end_ = log_end;
   // An epoch that began with one of these appends has not begun.
   if (epochs.truncate_end(log_end + 1)) are_epochs_unsaved_ = true;
@@ -218,14 +232,22 @@ Task<Result<void>> PartitionLog::State::roll(Offset base) {
   index_writer_.add({std::nullopt, tail_.close()});
   const SegmentFiles old_files = active().files;
   const SegmentPlace next = place(base);
-  auto work = [this, &old_files, &next]() -> Result<SegmentFiles> {
+  const std::vector<ProducerEntry> entries = producers.written_entries();
+  auto work = [this, &old_files, &next, &entries]() -> Result<SegmentFiles> {
     if (auto wrote = index_writer_.write(old_files); !wrote) return fail(std::move(wrote.error()));
+    if (auto wrote = write_aborted(); !wrote) return fail(std::move(wrote.error()));
+    const auto path = snapshot_path(directory, next.base);
+    if (auto wrote = write_snapshot(files_, path, entries); !wrote) {
+      return fail(std::move(wrote.error()));
+    }
     return create_segment_files(files_, next);
   };
   auto making = runtime::offload(shard_, std::move(work));
   auto made = co_await std::move(making);
   if (!made) co_return fail(std::move(made.error()));
   is_index_behind_ = false;
+  note_aborted_written();
+  note_snapshot(base);
   Segment& old = active();
   old.offset_entries = index_writer_.offset_entries();
   old.time_entries = index_writer_.time_entries();

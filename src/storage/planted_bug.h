@@ -17,6 +17,8 @@ enum class PlantedBug : std::uint8_t {
   skip_tail_cut,             ///< recovery and failed writes leave torn bytes in the segment
   wrong_base_offset,         ///< the second append of a turn is stored with the first one's offset
   skip_directory_sync,       ///< new segments and folders are not synced into their directory
+  keep_failed_sequences,     ///< a failed write does not take back what it taught of producers
+  skip_producer_replay,      ///< recovery takes the last snapshot for the end of the log
   lose_fetch_notice,         ///< the broker's: an append does not wake parked fetches
 };
 

@@ -153,6 +153,9 @@ std::string SegmentPlace::offset_index_path() const {
 std::string SegmentPlace::time_index_path() const {
   return join_path(directory, segment_file_name(base, names::time_index_suffix));
 }
+std::string SegmentPlace::transaction_index_path() const {
+  return join_path(directory, segment_file_name(base, names::transaction_index_suffix));
+}
 
 Result<SegmentFiles> create_segment_files(runtime::FileSystem& files, const SegmentPlace& place) {
   SegmentFiles made;
@@ -171,6 +174,9 @@ Result<SegmentFiles> create_segment_files(runtime::FileSystem& files, const Segm
       opened = open_into(files, slot.path, OpenMode::create_new, *slot.file);
     }
     if (!opened) return fail(std::move(opened.error()));
+  }
+  if (auto removed = files.remove(place.transaction_index_path()); !removed) {
+    return fail(std::move(removed.error()));
   }
   return made;
 }

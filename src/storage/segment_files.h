@@ -34,6 +34,7 @@ struct SegmentPlace {
   [[nodiscard]] std::string log_path() const;
   [[nodiscard]] std::string offset_index_path() const;
   [[nodiscard]] std::string time_index_path() const;
+  [[nodiscard]] std::string transaction_index_path() const;
 };
 
 // Thread of all below: the I/O pool, or before the shards start; one caller per segment.

@@ -68,6 +68,26 @@ Result<std::uint64_t> end_position(const SegmentView& segment, std::uint64_t sta
   return *batch ? (*batch)->position : segment.size_bytes;
 }
 
+/// The offset of the first index entry of a batch at or behind `position`.
+Result<std::optional<model::Offset>> offset_from(const SegmentView& segment,
+                                                 std::uint64_t position) {
+  std::uint32_t low = 0;
+  std::uint32_t high = segment.offset_index.count;
+  std::optional<model::Offset> found;
+  while (low < high) {
+    const std::uint32_t middle = low + (high - low) / 2;
+    const auto entry = segment.offset_index.entry(middle);
+    if (!entry) return fail(entry.error());
+    if (entry->position < position) {
+      low = middle + 1;
+    } else {
+      high = middle;
+      found = entry->offset;
+    }
+  }
+  return found;
+}
+
 /// Checks batches from the first one of the slice until its end is passed.
 Result<void> verify(const SegmentView& segment, FoundSlice& slice) {
   const std::uint64_t end = slice.first.position + slice.size;
@@ -125,6 +145,11 @@ Result<FoundSlice> find_slice(const SegmentView& segment, const SliceRequest& re
     slice.size = may_exceed ? first_bytes : 0;
   }
   GREGOR_ASSERT(start + slice.size <= segment.size_bytes);
+  if (request.wants_end && slice.size < *end - start) {
+    auto end_offset = offset_from(segment, start + slice.size);
+    if (!end_offset) return fail(std::move(end_offset.error()));
+    slice.end_offset = *end_offset;
+  }
   slice.checked_end = start;
   if (verified.covers(start, start + slice.size)) return slice;
   if (auto checked = verify(segment, slice); !checked) return fail(std::move(checked.error()));

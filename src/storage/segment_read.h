@@ -29,12 +29,15 @@ struct SliceRequest {
   std::optional<model::Offset> end;  ///< nullopt: the end of the segment
   std::uint64_t bytes_max = 0;
   bool first_batch_whole = false;
+  bool wants_end = false;  ///< look for FoundSlice::end_offset
 };
 
 struct FoundSlice {
   bool is_found = false;  ///< false: the segment has no batch at or behind `from`
   PlacedBatch first;
-  std::uint64_t size = 0;         ///< 0: the first batch lies at the end or is too large
+  std::uint64_t size = 0;  ///< 0: the first batch lies at the end or is too large
+  /// No record of the slice lies at or behind it; nullopt: not known to be below the end asked for.
+  std::optional<model::Offset> end_offset;
   std::uint64_t checked_end = 0;  ///< CRCs were checked up to here, from the first batch on
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -43,6 +44,16 @@ class TailCache {
     const auto& place = *std::prev(above);
     return Found{place.position, place.base,
                  above == places_.end() ? segment_bytes : above->position};
+  }
+
+  /// An offset that no record before `position` reaches: the base of the first batch from there on;
+  /// the largest offset if there is none.
+  [[nodiscard]] model::Offset end_of(std::uint64_t position) const {
+    const auto next =
+        std::lower_bound(places_.begin(), places_.end(), position,
+                         [](const Place& place, std::uint64_t at) { return place.position < at; });
+    return next == places_.end() ? model::Offset(std::numeric_limits<std::int64_t>::max())
+                                 : next->base;
   }
 
  private:
