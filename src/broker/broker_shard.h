@@ -17,6 +17,7 @@
 #include "config/broker_config.h"
 #include "model/cluster_image.h"
 #include "runtime/shard.h"
+#include "storage/producer_rules.h"
 
 namespace gregor::broker {
 
@@ -33,6 +34,9 @@ struct BrokerShared {
   ControllerService* controller = nullptr;          ///< to be used on shard 0 only
   ConfigAlterations* config_alterations = nullptr;  ///< as controller
   ProducerIds* producer_ids = nullptr;              ///< to be used on shard 0 only
+  /// What all logs share; any thread may change the limits.
+  std::shared_ptr<storage::ProducerRules> producer_rules =
+      std::make_shared<storage::ProducerRules>();
 };
 
 /// Thread: its shard.
@@ -50,6 +54,7 @@ class BrokerShard {
   }
   void set_config(std::shared_ptr<const config::BrokerConfig> config) {
     config_ = std::move(config);
+    shared_.producer_rules->expiration_ms = config_->producer_id_expiration_ms;
   }
   [[nodiscard]] model::BrokerId broker_id() const { return shared_.broker_id; }
   [[nodiscard]] ControllerService& controller() { return *shared_.controller; }

@@ -142,6 +142,9 @@ runtime::Task<Result<void>> Server::State::open_dirs() {
   options.paths = shared_.config.log_dirs;
   options.recovery_threads_per_dir =
       static_cast<std::uint32_t>(shared_.config.num_recovery_threads_per_data_dir);
+  shared_.producer_rules->expiration_ms = shared_.config.producer_id_expiration_ms;
+  shared_.producer_rules->ids_max = shared_.config.gregor_producer_ids_max;
+  options.producers = shared_.producer_rules;
   auto open = [this, &options] { return storage::LogDirs::open(shard_.file_system(), options); };
   auto opened = co_await runtime::offload(shard_, open);
   if (!opened) co_return fail(std::move(opened.error()));

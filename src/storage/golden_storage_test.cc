@@ -2,6 +2,7 @@
 // our recovery, our indexes, our rolls and our lookups must come to the same.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -38,11 +39,10 @@ std::shared_ptr<config::TopicConfig> golden_config() {
   return config;
 }
 
-/// The files of a partition's folder that we keep, by name.
+/// The files of a partition's folder, by name.
 std::map<std::string, std::string> files_of(const std::string& folder) {
   std::map<std::string, std::string> contents;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().extension() == ".snapshot") continue;  // producer state: not yet
     contents[entry.path().filename()] = test::hex(slurp(entry.path()));
   }
   return contents;
@@ -154,22 +154,52 @@ TEST_F(GoldenStorageTest, appending_the_same_batches_makes_the_same_files) {
   EXPECT_EQ(ours, theirs);
 }
 
-/// What Kafka's classes answered, from closed.txt: "find" and "epoch-end" lines by partition.
+/// What Kafka's classes answered, from closed.txt, by partition.
 struct Answers {
+  std::int64_t last_stable = -1;
+  std::vector<AbortedTransaction> aborted;                      // of all segments
+  std::map<std::int64_t, std::vector<ProducerInfo>> snapshots;  // by offset
   std::vector<std::array<std::int64_t, 3>> finds;  // asked, offset (-1: none), timestamp
   std::vector<std::array<std::int64_t, 3>> epoch_ends;
 };
+
+ProducerInfo producer_of(std::istringstream& words) {
+  std::array<std::int64_t, 8> n{};  // id, epoch, sequence, offset, delta, time, coordinator, start
+  for (auto& number : n) words >> number;
+  ProducerInfo info;
+  info.id = model::ProducerId(n[0]);
+  info.epoch = model::ProducerEpoch(static_cast<std::int16_t>(n[1]));
+  info.last_sequence = static_cast<std::int32_t>(n[2]);
+  info.last_timestamp = TimestampMs(n[5]);
+  info.coordinator_epoch = static_cast<std::int32_t>(n[6]);
+  info.transaction_start = Offset(n[7]);
+  return info;
+}
+
+AbortedTransaction aborted_of(std::istringstream& words) {
+  std::array<std::int64_t, 5> n{};  // segment, producer, first, last, last stable
+  for (auto& number : n) words >> number;
+  return {model::ProducerId(n[1]), Offset(n[2]), Offset(n[3]), Offset(n[4])};
+}
 
 std::map<std::string, Answers> kafkas_answers() {
   std::ifstream in(golden + "/closed.txt");
   std::map<std::string, Answers> answers;
   std::string line;
   std::string name;
+  std::int64_t snapshot = -1;
   while (std::getline(in, line)) {
     std::istringstream words(line);
     std::string kind;
     words >> kind;
-    if (kind == "log") words >> name;
+    if (kind == "log" || kind == "partition") words >> name;
+    if (kind == "last-stable") words >> answers[name].last_stable;
+    if (kind == "snapshot") {
+      words >> snapshot;
+      answers[name].snapshots[snapshot] = {};
+    }
+    if (kind == "producer") answers[name].snapshots[snapshot].push_back(producer_of(words));
+    if (kind == "aborted") answers[name].aborted.push_back(aborted_of(words));
     std::array<std::int64_t, 3> numbers{-1, -1, -1};
     if (kind == "find") {
       std::string offset;
@@ -185,6 +215,41 @@ std::map<std::string, Answers> kafkas_answers() {
     }
   }
   return answers;
+}
+
+void expect_producers(const std::vector<ProducerInfo>& got, std::vector<ProducerInfo> expected) {
+  ASSERT_EQ(got.size(), expected.size());
+  std::ranges::sort(expected, {}, &ProducerInfo::id);
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(got[i].id, expected[i].id);
+    EXPECT_EQ(got[i].epoch, expected[i].epoch);
+    EXPECT_EQ(got[i].last_sequence, expected[i].last_sequence);
+    EXPECT_EQ(got[i].last_timestamp, expected[i].last_timestamp);
+    EXPECT_EQ(got[i].coordinator_epoch, expected[i].coordinator_epoch);
+    EXPECT_EQ(got[i].transaction_start, expected[i].transaction_start);
+  }
+}
+
+TEST_F(GoldenStorageTest, transactions_and_producers_are_read_as_kafka_reads_them) {
+  const auto answers = kafkas_answers();
+  for (const std::string which : {"closed", "crashed"}) {
+    const auto dirs = open(copy(which));
+    for (const auto& found : dirs->partitions()) {
+      const auto log = load_log(*dirs, found);
+      const auto name = model::to_string(found.partition);
+      if (which == "crashed" && name != "golden-2") continue;  // the others lost their ends
+      const Answers& answer = answers.at(name);
+      log->set_high_watermark(log->log_end());
+      if (answer.last_stable > 0) {
+        EXPECT_EQ(log->last_stable_offset(), Offset(answer.last_stable)) << name;
+      }
+      const auto aborted = host_.wait(log->aborted_transactions({Offset(0), log->log_end()}));
+      ASSERT_TRUE(aborted.has_value()) << aborted.error().detail;
+      EXPECT_TRUE(*aborted == answer.aborted) << name;
+      expect_producers(log->producers(), answer.snapshots.rbegin()->second);
+      EXPECT_TRUE(host_.wait(log->close()).has_value());
+    }
+  }
 }
 
 TEST_F(GoldenStorageTest, lookups_by_time_and_epoch_answer_as_kafka_does) {

@@ -58,9 +58,12 @@ class SimulatedHost {
 
   [[nodiscard]] static model::TopicPartition partition() { return {"t", model::PartitionIndex(0)}; }
 
+  void set_producer_rules(std::shared_ptr<ProducerRules> rules) {
+    producer_rules_ = std::move(rules);
+  }
   /// Opens the log dirs and loads the partition, which is made if it is not there.
   [[nodiscard]] Result<void> open(std::shared_ptr<const config::TopicConfig> config) {
-    auto dirs = LogDirs::open(node_.file_system(), {paths_, 1});
+    auto dirs = LogDirs::open(node_.file_system(), {paths_, 1, producer_rules_});
     if (!dirs) return fail(std::move(dirs.error()));
     dirs_ = std::move(*dirs);
     if (auto taken = dirs_->take(); !taken) return taken;
@@ -150,6 +153,7 @@ class SimulatedHost {
   sim::World world_;
   sim::Node& node_;
   const std::vector<std::string> paths_;
+  std::shared_ptr<ProducerRules> producer_rules_;
   std::unique_ptr<LogDirs> dirs_;
   std::unique_ptr<PartitionLog> log_;
   LoadedLog loaded_;
