@@ -13,10 +13,10 @@ PROGRAM = BUILD / "tests" / "crash_checker"
 class Checker:
     """Works on an existing topic. Starts with everything standing still."""
 
-    def __init__(self, address, topic, partitions, seed, mb_per_second=30, prefix="made-"):
+    def __init__(self, address, topic, partitions, seed, mb_per_second=30, prefix="made-", idempotent=False):
         self._process = subprocess.Popen(
             [str(PROGRAM), "run", "--address", address, "--topic", topic, "--partitions", str(partitions), "--seed", str(seed),
-             "--mb-per-second", str(mb_per_second), "--topics-prefix", prefix],
+             "--mb-per-second", str(mb_per_second), "--topics-prefix", prefix, "--idempotent", "yes" if idempotent else "no"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, preexec_fn=_die_with_parent)
         self._answers = queue.Queue()
         self._changes = queue.Queue()

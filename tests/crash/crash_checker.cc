@@ -1,12 +1,12 @@
 // crash_checker: loads a broker that is being killed, and judges what is left of it.
 //
 //   crash_checker run --address HOST:PORT --topic NAME --partitions N --seed N --mb-per-second X
-//                     [--topics-prefix P]
+//                     [--topics-prefix P] [--idempotent yes|no]
 //   crash_checker judge FILE     judges a history (history_text.h); exit code 1: a broken promise
 //
-// `run` works three connections (acks=all, all, 1) on an existing topic and one that creates and
-// deletes topics of its own. It takes commands on standard input, one per line, and answers each
-// with a line that starts with the same word:
+// `run` works three connections (acks=all, all, 1; idempotent: all) on an existing topic and one
+// that creates and deletes topics of its own. It takes commands on standard input, one per line,
+// and answers each with a line that starts with the same word:
 //
 //   load on|off     the producers work or stand still
 //   topics on|off   so for the topics
@@ -62,7 +62,8 @@ class Checker {
         topics_(
             {.address = load.address, .prefix = topics_prefix, .seed = load.seed, .tell = say}) {
     for (std::size_t i = 0; i < std::size(acks_of_producers); ++i) {
-      const ProducerIdentity identity{.index = i, .acks = acks_of_producers[i]};
+      const std::int16_t acks = load.is_idempotent ? std::int16_t{-1} : acks_of_producers[i];
+      const ProducerIdentity identity{.index = i, .acks = acks};
       producers_.push_back(std::make_unique<Producer>(load, identity, sends_));
     }
   }
@@ -164,6 +165,8 @@ int run(const std::map<std::string, std::string>& options) {
   load.seed = std::stoull(options.at("--seed"));
   load.bytes_per_second = std::stod(options.at("--mb-per-second")) * bytes_per_mb /
                           static_cast<double>(std::size(acks_of_producers));
+  const auto idempotent = options.find("--idempotent");
+  load.is_idempotent = idempotent != options.end() && idempotent->second == "yes";
   const auto prefix = options.find("--topics-prefix");
   Checker checker(load, prefix == options.end() ? "made-" : prefix->second);
   std::string line;
@@ -190,7 +193,7 @@ int judge(const std::string& file) {
 int usage() {
   std::cerr << "usage: crash_checker run --address HOST:PORT --topic NAME --partitions N --seed N "
                "--mb-per-second X "
-               "[--topics-prefix P]\n       crash_checker judge FILE\n";
+               "[--topics-prefix P] [--idempotent yes|no]\n       crash_checker judge FILE\n";
   return 2;
 }
 

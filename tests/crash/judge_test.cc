@@ -69,11 +69,12 @@ TEST(GoldenHistories, EveryPromiseHasOne) {
     std::getline(file, first);
     found.insert(first.substr(expectation.size()));
   }
-  EXPECT_THAT(found, testing::IsSupersetOf(
-                         {"clean", "lost", "wrong_offset", "wrong_bytes", "wrong_partition",
-                          "duplicate", "never_sent", "refused_present", "torn_batch", "offset_gap",
-                          "offset_order", "log_end", "topic_lost", "topic_id", "topic_partitions",
-                          "topic_unserved", "topic_undead", "topic_never_made"}));
+  EXPECT_THAT(
+      found, testing::IsSupersetOf({"clean", "lost", "wrong_offset", "wrong_bytes",
+                                    "wrong_partition", "duplicate", "never_sent", "refused_present",
+                                    "torn_batch", "offset_gap", "offset_order", "send_order",
+                                    "log_end", "topic_lost", "topic_id", "topic_partitions",
+                                    "topic_unserved", "topic_undead", "topic_never_made"}));
 }
 
 TEST(Judge, TellsALossOnceHoweverOftenItIsAsked) {

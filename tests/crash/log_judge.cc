@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -72,7 +73,21 @@ void LogJudge::check_record(const ReadRecord& record, const Send& send) {
     violations_.add("wrong_offset",
                     fmt::format("{}, {} record {} was answered with {}", place(record), name(id),
                                 index, send.offset + index));
+  } else {
+    check_order(record);
   }
+}
+
+// Sends are numbered in the order in which they left.
+void LogJudge::check_order(const ReadRecord& record) {
+  const SendId id = send_of(record.number);
+  const std::pair where(SendLog::producer_of(id), record.partition);
+  SendId& last = last_sends_.try_emplace(where, id).first->second;
+  if (id < last) {
+    violations_.add("send_order",
+                    fmt::format("{}: {} lies behind {}", place(record), name(id), name(last)));
+  }
+  last = std::max(last, id);
 }
 
 void LogJudge::unreadable(std::int32_t partition, std::int64_t offset, const std::string& why) {

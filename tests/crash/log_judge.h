@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "crash/send_log.h"
@@ -24,6 +25,7 @@ namespace gregor::crash {
 ///   torn_batch       only some records of a batch are there
 ///   offset_gap       an offset between two records is missing
 ///   offset_order     offsets do not ascend
+///   send_order       records of one producer lie in another order than they were sent
 ///   log_end          the broker names another end of the log than the last record has
 ///   topic_*          see topic_judge.h
 struct Violation {
@@ -79,13 +81,15 @@ class LogJudge {
  private:
   void check_offset(const ReadRecord& record);
   void check_record(const ReadRecord& record, const Send& send);
+  void check_order(const ReadRecord& record);
   void judge_send(SendId id, const Send& send);
 
   const SendLog& sends_;
   std::map<std::int32_t, std::int64_t> next_;
   std::unordered_map<SendId, std::uint64_t>
-      seen_;                   // which records of a send were read, one bit each
-  std::set<SendId> reported_;  // lost or torn: told once
+      seen_;  // which records of a send were read, one bit each
+  std::map<std::pair<std::size_t, std::int32_t>, SendId> last_sends_;  // by producer and partition
+  std::set<SendId> reported_;                                          // lost or torn: told once
   std::uint64_t records_ = 0;
   Violations violations_;
 };

@@ -16,6 +16,7 @@
 #include "crash/pausable.h"
 #include "crash/send_log.h"
 #include "crash/wire_client.h"
+#include "model/ids.h"
 
 namespace gregor::crash {
 
@@ -25,6 +26,8 @@ struct LoadOptions {
   std::int32_t partitions = 1;
   std::uint64_t seed = 0;
   double bytes_per_second = 1e6;  ///< of one producer
+  /// Producers have ids and send again, in order, what was not answered.
+  bool is_idempotent = false;
 };
 
 /// Which producer: its place in the SendLog and its acks.
@@ -33,8 +36,9 @@ struct ProducerIdentity {
   std::int16_t acks = -1;
 };
 
-/// No retries: whatever was under way when a connection ended stays unanswered. Connects again by
-/// itself.
+/// Plain: no retries, whatever was under way when a connection ended stays unanswered. Idempotent:
+/// it is sent again, the same bytes in the same order, until each batch is answered with an offset
+/// or with an error that another try would not change. Connects again by itself.
 ///
 /// Thread: has its own; starts paused. The other members may be called from one thread, the getters
 /// while it pauses.
@@ -64,15 +68,20 @@ class Producer {
   struct Exchange {
     std::int32_t correlation_id = 0;
     std::vector<Part> parts;
+    std::vector<std::byte> frame;  // kept where it may be sent again
   };
 
   void run();
   void step();
   void connect();
   void disconnect();
+  [[nodiscard]] bool take_id();
+  [[nodiscard]] bool send_again();
+  [[nodiscard]] bool take_answer(const Part& part, ErrorCode error, std::int64_t base_offset);
   [[nodiscard]] bool is_due() const;
   void send_request();
-  [[nodiscard]] std::vector<std::byte> make_batch(SendId send, int count, bool is_compressed) const;
+  [[nodiscard]] std::vector<std::byte> make_batch(const Part& part, int count, bool is_compressed);
+  [[nodiscard]] std::int32_t take_sequence(std::int32_t partition, int count);
   [[nodiscard]] Result<void> receive_answer();
   void finish_under_way();
   [[nodiscard]] std::uint64_t draw(std::uint64_t below);
@@ -84,6 +93,8 @@ class Producer {
   std::optional<WireClient> client_;
   std::deque<Exchange> under_way_;
   std::int32_t correlation_id_ = 0;
+  model::ProducerId id_{-1};
+  std::map<std::int32_t, std::int32_t> next_sequences_;  // by partition
   Time next_send_{};
   std::atomic<std::uint64_t> bytes_answered_{0};
   std::map<std::int16_t, std::uint64_t> errors_;

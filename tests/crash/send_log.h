@@ -45,6 +45,7 @@ class SendLog {
   [[nodiscard]] static SendId id_of(std::size_t producer, std::size_t index) {
     return static_cast<SendId>(producer) << producer_shift | index;
   }
+  [[nodiscard]] static std::size_t producer_of(SendId id) { return id >> producer_shift; }
 
  private:
   static constexpr int producer_shift = 40;
