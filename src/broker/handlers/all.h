@@ -8,6 +8,7 @@
 #include "broker/handlers/create_topics.h"
 #include "broker/handlers/delete_topics.h"
 #include "broker/handlers/describe_configs.h"
+#include "broker/handlers/describe_producers.h"
 #include "broker/handlers/fetch.h"
 #include "broker/handlers/find_coordinator.h"
 #include "broker/handlers/incremental_alter_configs.h"
@@ -23,6 +24,6 @@ using AllHandlers =
     std::tuple<ProduceHandler, FetchHandler, ListOffsetsHandler, MetadataHandler,
                FindCoordinatorHandler, ApiVersionsHandler, CreateTopicsHandler, DeleteTopicsHandler,
                InitProducerIdHandler, DescribeConfigsHandler, ListConfigResourcesHandler,
-               AlterConfigsHandler, IncrementalAlterConfigsHandler>;
+               AlterConfigsHandler, IncrementalAlterConfigsHandler, DescribeProducersHandler>;
 
 }  // namespace gregor::broker

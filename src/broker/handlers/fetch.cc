@@ -105,7 +105,7 @@ runtime::Task<protocol::FetchResponse> FetchHandler::handle(RequestContext& cont
       co_return plan.respond(std::move(answers));
     for (std::size_t i = 0; i < answers.size(); ++i)
       plan.parts()[i].seen = answers[i].high_watermark;
-    wait = co_await park(context, plan.parts(), plan.bytes_min() - bytes, deadline);
+    wait = co_await park(context, plan.parts(), plan.bytes_missing(bytes), deadline);
   }
 }
 

@@ -13,6 +13,7 @@ using Request = protocol::FetchRequest;
 using Response = protocol::FetchResponse;
 
 constexpr protocol::ApiVersion ids_from_version = 13;
+constexpr std::int8_t read_committed_level = 1;
 
 void cut_to(storage::ReadResult& data, std::uint64_t size) {
   data.size = std::min(data.size, size);
@@ -38,7 +39,9 @@ Response::PartitionData error_row(std::int32_t index, ErrorCode error, bool read
 }  // namespace
 
 FetchPlan::FetchPlan(RequestContext& context, const Request& request)
-    : context_(context), request_(request) {
+    : context_(context),
+      request_(request),
+      is_read_committed_(request.isolation_level == read_committed_level) {
   const std::int64_t server_max = context.shard.config().fetch_max_bytes;
   bytes_max_ =
       static_cast<std::uint64_t>(std::clamp<std::int64_t>(request.max_bytes, 0, server_max));
@@ -96,6 +99,7 @@ void FetchPlan::add(std::size_t topic, std::string_view name,
       static_cast<std::uint64_t>(partition.partition_max_bytes), bytes_max_);
   part.current_leader_epoch = partition.current_leader_epoch;
   part.last_fetched_epoch = partition.last_fetched_epoch;
+  part.is_read_committed = is_read_committed_;
   parts_.push_back(part);
   part_topics_.push_back(topic);
 }
@@ -123,7 +127,6 @@ std::uint64_t FetchPlan::limit(std::vector<FetchAnswer>& answers) const {
 
 Response FetchPlan::respond(std::vector<FetchAnswer> answers) {
   Response response;
-  const bool read_committed = request_.isolation_level == 1;
   std::map<std::size_t, std::size_t> places;  // topic of the request -> topic of the answer
   auto topic_row = [&](std::size_t topic) -> Response::FetchableTopicResponse& {
     auto [place, is_new] = places.emplace(topic, response.responses.size());
@@ -140,7 +143,7 @@ Response FetchPlan::respond(std::vector<FetchAnswer> answers) {
   for (std::size_t i = 0; i < answers.size(); ++i) {
     FetchAnswer& answer = answers[i];
     auto& topic = topic_row(part_topics_[i]);
-    auto row = error_row(parts_[i].index, answer.error, read_committed);
+    auto row = error_row(parts_[i].index, answer.error, is_read_committed_);
     row.high_watermark = answer.high_watermark.value();
     row.last_stable_offset = answer.last_stable.value();
     row.log_start_offset = answer.log_start.value();
@@ -149,13 +152,17 @@ Response FetchPlan::respond(std::vector<FetchAnswer> answers) {
       row.diverging_epoch.end_offset = answer.diverging->end.value();
     }
     row.records->external_bytes = answer.data.size;
+    if (answer.data.size > 0) {
+      for (const storage::AbortedTransaction& each : answer.aborted)
+        row.aborted_transactions->push_back({each.producer.value(), each.first.value()});
+    }
     if (answer.data.size > 0)
       slices[places.at(part_topics_[i])].push_back(std::move(answer.data.slices));
     topic.partitions.push_back(std::move(row));
   }
   for (const Refused& refused : refused_) {
     topic_row(refused.topic)
-        .partitions.push_back(error_row(refused.index, refused.error, read_committed));
+        .partitions.push_back(error_row(refused.index, refused.error, is_read_committed_));
   }
   for (auto& [topic, of_topic] : slices) {
     for (auto& of_partition : of_topic) context_.slices.push_back(std::move(of_partition));

@@ -21,6 +21,11 @@ class FetchPlan {
   /// True if there is nothing to wait for, whatever was read.
   [[nodiscard]] bool answers_at_once() const { return at_once_; }
   [[nodiscard]] std::uint64_t bytes_min() const { return bytes_min_; }
+  /// What has to be appended before it is worth while to read again. The small marker that ends a
+  /// transaction may make much readable.
+  [[nodiscard]] std::uint64_t bytes_missing(std::uint64_t bytes_read) const {
+    return is_read_committed_ ? 1 : bytes_min_ - bytes_read;
+  }
 
   /// Applies the limits in the order of the request. @return the bytes that the answer would carry
   std::uint64_t limit(std::vector<FetchAnswer>& answers) const;
@@ -45,6 +50,7 @@ class FetchPlan {
   std::uint64_t bytes_max_ = 0;
   std::uint64_t bytes_min_ = 0;
   bool at_once_ = false;
+  bool is_read_committed_ = false;
 };
 
 }  // namespace gregor::broker

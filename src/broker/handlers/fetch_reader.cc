@@ -26,7 +26,7 @@ std::optional<storage::PartitionLog::EpochEnd> divergence(const storage::Partiti
 FetchAnswer offsets_of(const storage::PartitionLog& log) {
   FetchAnswer answer;
   answer.high_watermark = log.high_watermark();
-  answer.last_stable = log.high_watermark();
+  answer.last_stable = log.last_stable_offset();
   answer.log_start = log.log_start();
   return answer;
 }
@@ -47,12 +47,14 @@ runtime::Task<FetchAnswer> read_part(BrokerShard& shard, const FetchPart& part) 
   if (part.offset < log.log_start().value() || part.offset > answer.high_watermark.value()) {
     co_return failed(ErrorCode::offset_out_of_range);
   }
-  if (part.offset == answer.high_watermark.value()) co_return answer;
+  const model::Offset end = part.is_read_committed ? answer.last_stable : answer.high_watermark;
+  if (part.offset >= end.value()) co_return answer;
   storage::ReadRequest request;
   request.from = model::Offset(part.offset);
-  request.end = answer.high_watermark;
+  request.end = end;
   request.bytes_max = part.bytes_max;
   request.first_batch_whole = true;
+  request.wants_end = part.is_read_committed;
   auto data = co_await log.read(request);
   if (!data) {
     log::error("fetch", "{}-{} from offset {}: {}", part.topic, part.index, part.offset,
@@ -60,6 +62,15 @@ runtime::Task<FetchAnswer> read_part(BrokerShard& shard, const FetchPart& part) 
     co_return failed(data.error().code);
   }
   answer.data = std::move(*data);
+  if (!part.is_read_committed || answer.data.size == 0) co_return answer;
+  const model::OffsetRange range{request.from, answer.data.end};
+  auto aborted = co_await log.aborted_transactions(range);
+  if (!aborted) {
+    log::error("fetch", "{}-{} from offset {}: {}", part.topic, part.index, part.offset,
+               aborted.error().detail);
+    co_return failed(aborted.error().code);
+  }
+  answer.aborted = std::move(*aborted);
   co_return answer;
 }
 

@@ -9,6 +9,7 @@
 
 #include "broker/broker_shard.h"
 #include "storage/partition_log.h"
+#include "storage/transaction_index.h"
 
 namespace gregor::broker {
 
@@ -20,6 +21,7 @@ struct FetchPart {
   std::uint64_t bytes_max = 0;
   std::int32_t current_leader_epoch = -1;
   std::int32_t last_fetched_epoch = -1;
+  bool is_read_committed = false;
   model::Offset seen{0};  ///< high watermark at the last read
 };
 
@@ -30,6 +32,7 @@ struct FetchAnswer {
   model::Offset log_start{-1};
   std::optional<storage::PartitionLog::EpochEnd> diverging;
   storage::ReadResult data;
+  std::vector<storage::AbortedTransaction> aborted;  ///< those that a read_committed reader skips
 };
 
 /// Reads each part, the first batch whole even above its limit. Thread: the owning shard.

@@ -25,12 +25,14 @@ enum Special : std::int64_t {
 };
 
 constexpr protocol::ApiVersion epochs_from_version = 4;
+constexpr std::int8_t read_committed = 1;
 
 struct Part {
   std::string_view topic;
   std::int32_t index = 0;
   std::int64_t timestamp = 0;
   std::int32_t current_leader_epoch = -1;
+  bool is_read_committed = false;
   ErrorCode refused = ErrorCode::none;
 };
 
@@ -56,10 +58,11 @@ storage::TimestampOffset at_offset(const storage::PartitionLog& log, model::Offs
 }
 
 runtime::Task<Result<storage::TimestampOffset>> look_up(Partition& partition,
-                                                        std::int64_t timestamp) {
+                                                        std::int64_t timestamp,
+                                                        bool is_read_committed) {
   storage::PartitionLog& log = partition.log();
   const model::LeaderEpoch epoch = partition.leadership().epoch;
-  const model::Offset end = log.high_watermark();
+  const model::Offset end = is_read_committed ? log.last_stable_offset() : log.high_watermark();
   switch (timestamp) {
     case latest: {
       storage::TimestampOffset found;
@@ -91,7 +94,7 @@ runtime::Task<Found> find_one(BrokerShard& shard, const Part& part) {
     co_return found;
   }
   const std::shared_ptr<Partition> held = std::move(*partition);
-  auto at = co_await look_up(*held, part.timestamp);
+  auto at = co_await look_up(*held, part.timestamp, part.is_read_committed);
   if (at) {
     found.at = *at;
   } else {
@@ -117,8 +120,12 @@ std::vector<Part> parts_of(const RequestContext& context, const Request& request
   }
   for (const auto& topic : request.topics) {
     for (const auto& partition : topic.partitions) {
-      Part part{topic.name, partition.partition_index, partition.timestamp,
-                partition.current_leader_epoch, ErrorCode::none};
+      Part part{topic.name,
+                partition.partition_index,
+                partition.timestamp,
+                partition.current_leader_epoch,
+                request.isolation_level == read_committed,
+                ErrorCode::none};
       if (count[{topic.name, part.index}] > 1) {
         part.refused = ErrorCode::invalid_request;
       } else if (!authorize(context, Action::describe, ResourceType::topic, topic.name)) {

@@ -52,6 +52,16 @@ bool is_transactional(ByteView batch) {
   return view && view->is_transactional();
 }
 
+bool is_legal(std::int16_t acks) { return acks >= -1 && acks <= 1; }
+
+// A batch of a transaction that this partition does not know to be open. Kafka asks the
+// transaction's coordinator then; there is none yet, so nobody knows the producer.
+bool lacks_transaction(const storage::PartitionLog& log, ByteView batch) {
+  auto view = model::RecordBatchView::parse(batch);
+  return view && view->is_transactional() && view->producer_id() >= model::ProducerId(0) &&
+         !log.has_open_transaction(view->producer_id());
+}
+
 bool is_zstd(ByteView batch) {
   auto view = model::RecordBatchView::parse(batch);
   return view && view->codec() == model::Codec::zstd;
@@ -64,6 +74,14 @@ runtime::Task<void> append_part(BrokerShard& shard, const Part& part, Appended& 
     co_return;
   }
   const std::shared_ptr<Partition> partition = std::move(*found);
+  if (lacks_transaction(partition->log(), part.batch)) {
+    answer = failed(ErrorCode::invalid_producer_id_mapping, "no transaction of this producer");
+    co_return;
+  }
+  if (!is_legal(part.acks)) {
+    answer = failed(ErrorCode::invalid_required_acks, "");
+    co_return;
+  }
   const auto isr_size = static_cast<std::int32_t>(partition->leadership().isr.size());
   if (part.acks == acks_all && isr_size < partition->min_insync_replicas()) {
     answer =
@@ -118,7 +136,7 @@ Answer to_row(RequestContext& context, std::int32_t index, Appended& appended) {
   }
   Answer row = error_row(index, appended.error);
   row.log_start_offset = appended.info.log_start.value();
-  row.error_message = context.keep(std::move(appended.message));
+  if (!appended.message.empty()) row.error_message = context.keep(std::move(appended.message));
   for (auto& record : appended.records) {
     Response::BatchIndexAndErrorMessage bad;
     bad.batch_index = record.index;
@@ -146,15 +164,11 @@ std::string_view name_of(const RequestContext& context, const Request::TopicProd
   return known != nullptr ? std::string_view(known->name) : std::string_view();
 }
 
-bool is_legal(std::int16_t acks) { return acks >= -1 && acks <= 1; }
-
 void add_partition(RequestContext& context, const Request& request,
                    const Request::PartitionProduceData& data, std::string_view name, Plan& plan) {
   const std::size_t place = plan.answer.responses.size() - 1;
   if (context.version >= ids_from_version && name.empty())
     return plan.refuse(place, data.index, ErrorCode::unknown_topic_id);
-  if (!is_legal(request.acks))
-    return plan.refuse(place, data.index, ErrorCode::invalid_required_acks);
   if (!authorize(context, Action::write, ResourceType::topic, name)) {
     return plan.refuse(place, data.index, ErrorCode::topic_authorization_failed);
   }
