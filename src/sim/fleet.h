@@ -18,9 +18,10 @@ namespace gregor::sim {
 /// What clients did in a run; zero where nothing is counted says that a check checked nothing.
 struct ClientCounts {
   std::uint64_t requests = 0;
-  std::uint64_t woken = 0;    ///< fetches that parked and were answered by an append
-  std::uint64_t empty = 0;    ///< fetches that waited in vain
-  std::uint64_t refused = 0;  ///< invalid batches
+  std::uint64_t woken = 0;       ///< fetches that parked and were answered by an append
+  std::uint64_t empty = 0;       ///< fetches that waited in vain
+  std::uint64_t refused = 0;     ///< invalid batches
+  std::uint64_t recognised = 0;  ///< batches that were sent again and known to the broker
   std::uint64_t topics_made = 0;
   std::uint64_t topics_deleted = 0;
 };
@@ -111,6 +112,7 @@ class Fleet {
   static constexpr runtime::Duration answer_max = std::chrono::seconds(5);
   /// A new life of the broker: what was sent before is not judged.
   void start_life() { ++life_; }
+  [[nodiscard]] std::uint64_t life() const { return life_; }
 
  private:
   void judge(std::string_view request, const ClientConnection& connection, const Error& error);

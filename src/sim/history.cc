@@ -48,6 +48,25 @@ BatchNumber History::send(SentBatch batch) {
   return number;
 }
 
+void History::send_again(BatchNumber number, std::uint64_t channel) {
+  SentBatch& batch = batches_.at(number);
+  GREGOR_ASSERT(batch.is_idempotent());
+  batch.channel = channel;
+  // What was acknowledged when it was first sent may be gone since.
+  batch.must_exceed = std::min(batch.must_exceed, partition(batch.where).mark().acked_end - 1);
+  if (batch.state == BatchState::acked) return;
+  if (batch.state == BatchState::lost) {
+    batch.base.reset();
+    batch.append_time = model::TimestampMs(-1);
+  }
+  batch.state = BatchState::pending;
+}
+
+void History::take_producer_id(model::ProducerId id) {
+  if (!producer_ids_.insert(id).second)
+    violations_.add("I3", fmt::format("producer id {} was given twice", id.value()));
+}
+
 std::optional<BatchNumber> History::find(ValueId value) const {
   const auto producer = by_producer_.find(producer_of(value));
   const std::uint64_t counter = counter_of(value);
@@ -86,6 +105,7 @@ void History::acknowledge(BatchNumber number, Offset base, model::TimestampMs ap
   batch.state = BatchState::acked;
   batch.base = base;
   batch.append_time = append_time;
+  check_order(batch, name);
   for (std::int32_t i = 0; i < batch.count; ++i)
     where.assign(base + i, ValueId(batch.first.value() + static_cast<std::uint64_t>(i)), "ack");
   where.acknowledge(base + batch.count);
@@ -190,13 +210,28 @@ void History::read_record(PartitionHistory& partition, const PartitionKey& where
 void History::place(SentBatch& batch, std::int64_t index, const ReadRecord& record,
                     const std::string& name) {
   const Offset base = record.offset - index;
-  if (!batch.base) batch.base = base;
+  if (!batch.base) {
+    batch.base = base;
+    check_order(batch, name);
+  }
   if (*batch.base == base) return;
   const bool is_acked = batch.state == BatchState::acked;
   violations_.add(
       is_acked ? "D2" : "I1",
       fmt::format("{}: the batch of {} is at {}, {} at {}", name, show(batch.first), base.value(),
                   is_acked ? "acknowledged" : "and also", batch.base->value()));
+}
+
+// Batches of one idempotent producer lie in the order in which they were first sent.
+void History::check_order(const SentBatch& batch, const std::string& name) {
+  if (!batch.is_idempotent()) return;
+  auto& places = places_[{batch.producer_id, batch.where}];
+  const auto here = places.insert_or_assign(batch.first, *batch.base).first;
+  const bool is_behind = here == places.begin() || std::prev(here)->second < here->second;
+  const bool is_before = std::next(here) == places.end() || here->second < std::next(here)->second;
+  if (is_behind && is_before) return;
+  violations_.add("O3", fmt::format("{}: the batch of {} at {} lies out of the order of sending",
+                                    name, show(batch.first), batch.base->value()));
 }
 
 void History::check_timestamp(SentBatch& batch, std::int64_t index, const ReadRecord& record,
@@ -213,6 +248,7 @@ void History::check_timestamp(SentBatch& batch, std::int64_t index, const ReadRe
 }
 
 void History::end_life(Ending ending) {
+  has_lost_power_ = has_lost_power_ || ending == Ending::power;
   for (auto& [where, partition] : partitions_) partition.end_life(ending);
 }
 
@@ -225,6 +261,7 @@ void History::restart(const PartitionKey& where, Offset end) {
                                   partition(where).name(), end.value(), batch.base->value()));
     }
     if (batch.state == BatchState::acked) ++lost_;
+    if (batch.is_idempotent()) places_[{batch.producer_id, where}].erase(batch.first);
     batch.state = BatchState::lost;
   }
 }

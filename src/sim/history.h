@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,15 +37,18 @@ struct SentBatch {
   PartitionKey where;
   ValueId first;
   std::int32_t count = 0;
-  model::TimestampMs timestamp;            ///< of the first record
-  bool is_valid = true;                    ///< false: it has to be refused
-  bool has_append_time = false;            ///< the topic's records get the time of the append
+  model::TimestampMs timestamp;       ///< of the first record
+  bool is_valid = true;               ///< false: it has to be refused
+  bool has_append_time = false;       ///< the topic's records get the time of the append
+  model::ProducerId producer_id{-1};  ///< if it has one it may be sent again, and is there once
   std::optional<std::uint64_t> channel{};  ///< connection; batches of one channel keep their order
   runtime::Instant sent;
   BatchState state = BatchState::pending;
   model::Offset must_exceed{-1};        ///< the last acknowledged offset when it was sent
   std::optional<model::Offset> base{};  ///< by its acknowledgement or by the first read
   model::TimestampMs append_time{-1};
+
+  [[nodiscard]] bool is_idempotent() const { return producer_id >= model::ProducerId(0); }
 };
 
 /// A record as a reader got it.
@@ -82,7 +86,9 @@ class History {
   // Producers.
 
   BatchNumber send(SentBatch batch);
-  /// [D2, D6, O1, O2, D4: an invalid batch was taken]
+  /// The same batch once more, on another connection.
+  void send_again(BatchNumber number, std::uint64_t channel);
+  /// [D2, D6, O1, O2, O3, D4: an invalid batch was taken]
   void acknowledge(BatchNumber number, model::Offset base, model::TimestampMs append_time,
                    runtime::Instant now);
   void refuse(BatchNumber number, ErrorCode error);
@@ -91,9 +97,14 @@ class History {
   /// Which batch holds a value; nothing if nobody sent it.
   [[nodiscard]] std::optional<BatchNumber> find(ValueId value) const;
 
+  /// The broker has given this producer id to somebody. [I3]
+  void take_producer_id(model::ProducerId id);
+  /// A power loss was allowed to take records that were acknowledged.
+  [[nodiscard]] bool may_have_lost() const { return has_lost_power_ && !is_flushed_each_; }
+
   // Readers.
 
-  /// One answer. [O4, O6, V1, V2, V3, V4, and of each record D2, D3, D4, D5, I1, TS]
+  /// One answer. [O3, O4, O6, V1, V2, V3, V4, and of each record D2, D3, D4, D5, I1, TS]
   void read(const PartitionKey& where, const ReadMark& mark, model::Offset from,
             const FetchedPartition& answer);
   [[nodiscard]] FetchWatch& fetches() { return fetches_; }
@@ -116,6 +127,7 @@ class History {
                    const ReadRecord& record);
   void place(SentBatch& batch, std::int64_t index, const ReadRecord& record,
              const std::string& name);
+  void check_order(const SentBatch& batch, const std::string& name);
   void check_timestamp(SentBatch& batch, std::int64_t index, const ReadRecord& record,
                        const std::string& name);
 
@@ -126,6 +138,10 @@ class History {
   std::vector<SentBatch> batches_;
   std::map<std::uint32_t, std::vector<BatchNumber>> by_producer_;  // a batch per counter, from 1
   std::map<std::pair<std::uint64_t, PartitionKey>, model::Offset> last_of_channel_;
+  /// Where the batches of an idempotent producer lie, in the order of sending.
+  std::map<std::pair<model::ProducerId, PartitionKey>, std::map<ValueId, model::Offset>> places_;
+  std::set<model::ProducerId> producer_ids_;
+  bool has_lost_power_ = false;
   std::uint64_t lost_ = 0;
   std::uint64_t acked_ = 0;
   std::uint64_t read_ = 0;

@@ -45,6 +45,22 @@ class HistoryTest : public testing::Test {
     return number;
   }
 
+  BatchNumber send_idempotent(std::int32_t count, std::uint64_t channel) {
+    SentBatch batch;
+    batch.where = where;
+    batch.first = make_value(1, next_counter);
+    batch.count = count;
+    batch.timestamp = TimestampMs(first_timestamp);
+    batch.producer_id = model::ProducerId(70);
+    batch.channel = channel;
+    batch.sent = start;
+    next_counter += static_cast<std::uint64_t>(count);
+    return history.send(batch);
+  }
+  void acknowledge(BatchNumber number, std::int64_t base) {
+    history.acknowledge(number, Offset(base), TimestampMs(-1), start);
+  }
+
   // The records of a batch as they would be read at `base`.
   FetchedPartition::Batch records_of(BatchNumber number, std::int64_t base) {
     const SentBatch& sent = history.batch(number);
@@ -163,6 +179,77 @@ TEST_F(HistoryTest, PrefixEndsWithinABatch) {
   history.end_life(Ending::power);
   history.restart(where, Offset(2));
   expect_only("PREFIX");
+}
+
+TEST_F(HistoryTest, ABatchThatIsSentAgainIsFoundWhereItWas) {
+  const auto first = send_idempotent(2, 5);
+  const auto second = send_idempotent(3, 5);
+  read(0, 2, {records_of(first, 0)});
+  history.lose_sight(first);
+  history.lose_sight(second);
+  history.end_life(Ending::kill);
+  history.restart(where, Offset(2));
+  history.resume();
+  history.send_again(first, 6);
+  history.send_again(second, 6);
+  acknowledge(first, 0);
+  acknowledge(second, 2);
+  read(0, 5, {records_of(first, 0), records_of(second, 2)});
+  expect_clean();
+}
+
+TEST_F(HistoryTest, ABatchThatThePowerTookMayComeBackWhenItIsSentAgain) {
+  const auto acked = send_and_ack(where, 2, 0);
+  const auto number = send_idempotent(2, 5);
+  read(0, 4, {records_of(acked, 0), records_of(number, 2)});
+  history.lose_sight(number);
+  history.end_life(Ending::power);
+  history.restart(where, Offset(0));
+  history.resume();
+  history.send_again(number, 6);
+  acknowledge(number, 0);
+  read(0, 2, {records_of(number, 0)});
+  expect_clean();
+}
+
+TEST_F(HistoryTest, I1ABatchThatIsSentAgainIsThereTwice) {
+  const auto number = send_idempotent(2, 5);
+  history.lose_sight(number);
+  history.send_again(number, 6);
+  read(0, 4, {records_of(number, 0), records_of(number, 2)});
+  expect_only("I1");
+}
+
+TEST_F(HistoryTest, D2ABatchThatIsSentAgainIsAnsweredWithAnotherOffset) {
+  const auto number = send_idempotent(2, 5);
+  read(0, 2, {records_of(number, 0)});
+  history.lose_sight(number);
+  history.send_again(number, 6);
+  acknowledge(number, 2);
+  EXPECT_TRUE(violations.has("D2"));
+}
+
+TEST_F(HistoryTest, O3BatchesOfAnIdempotentProducerChangePlaces) {
+  const auto first = send_idempotent(2, 5);
+  const auto second = send_idempotent(2, 6);
+  acknowledge(second, 0);
+  acknowledge(first, 2);
+  expect_only("O3");
+}
+
+TEST_F(HistoryTest, O3IsSeenByReadersToo) {
+  const auto first = send_idempotent(2, 5);
+  const auto second = send_idempotent(2, 5);
+  read(0, 4, {records_of(second, 0), records_of(first, 2)});
+  expect_only("O3");
+}
+
+TEST_F(HistoryTest, I3AProducerIdIsGivenTwice) {
+  history.take_producer_id(model::ProducerId(7));
+  history.take_producer_id(model::ProducerId(8));
+  expect_clean();
+  history.take_producer_id(model::ProducerId(7));
+  expect_only("I3");
 }
 
 TEST_F(HistoryTest, S2CleanStopIsDurable) {

@@ -9,7 +9,6 @@ namespace gregor::sim {
 namespace {
 
 using Request = protocol::ProduceRequest;
-using Row = protocol::ProduceResponse::PartitionProduceResponse;
 
 constexpr protocol::ApiVersion version_lowest = 3;
 constexpr protocol::ApiVersion version_highest = 13;
@@ -38,6 +37,8 @@ bool is_definite(ErrorCode error) {
       return false;
   }
 }
+
+}  // namespace
 
 Request make_request(const ProduceOrder& order) {
   Request request;
@@ -70,7 +71,34 @@ Request make_request(const ProduceOrder& order) {
   return request;
 }
 
-void take_row(Fleet& fleet, BatchNumber number, const Row& row) {
+std::vector<const ProduceRow*> rows_of(const ProduceOrder& order,
+                                       const protocol::ProduceResponse& response) {
+  std::vector<const ProduceRow*> rows(order.targets.size());
+  for (const auto& topic : response.responses) {
+    for (const ProduceRow& row : topic.partition_responses) {
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        const ProducerTarget& target = order.targets[i];
+        const bool is_topic = order.version >= ids_from_version
+                                  ? topic.topic_id == target.batch.where.topic
+                                  : topic.name == target.topic;
+        if (is_topic && row.index == target.batch.where.partition && rows[i] == nullptr)
+          rows[i] = &row;
+      }
+    }
+  }
+  return rows;
+}
+
+protocol::ApiVersion draw_produce_version(runtime::simulated::Prng& numbers,
+                                          const ProducerPlan& plan) {
+  const bool is_zstd = plan.codec == model::Codec::zstd;
+  return static_cast<protocol::ApiVersion>(numbers.between(
+      static_cast<std::uint64_t>(is_zstd ? zstd_from_version : version_lowest), version_highest));
+}
+
+namespace {
+
+void take_row(Fleet& fleet, BatchNumber number, const ProduceRow& row) {
   History& history = fleet.history();
   const bool is_valid = history.batch(number).is_valid;
   if (row.error_code == ErrorCode::none) {
@@ -92,22 +120,12 @@ void take_row(Fleet& fleet, BatchNumber number, const Row& row) {
 // Each batch gets the row of its partition; one without a row is a broken promise.
 void take_answer(Fleet& fleet, const ProduceOrder& order, const std::vector<BatchNumber>& numbers,
                  const protocol::ProduceResponse& response) {
-  std::vector<bool> answered(numbers.size());
-  for (const auto& topic : response.responses) {
-    for (const Row& row : topic.partition_responses) {
-      for (std::size_t i = 0; i < numbers.size(); ++i) {
-        const ProducerTarget& target = order.targets[i];
-        const bool is_topic = order.version >= ids_from_version
-                                  ? topic.topic_id == target.batch.where.topic
-                                  : topic.name == target.topic;
-        if (!is_topic || row.index != target.batch.where.partition || answered[i]) continue;
-        answered[i] = true;
-        take_row(fleet, numbers[i], row);
-      }
-    }
-  }
+  const std::vector<const ProduceRow*> rows = rows_of(order, response);
   for (std::size_t i = 0; i < numbers.size(); ++i) {
-    if (answered[i]) continue;
+    if (rows[i] != nullptr) {
+      take_row(fleet, numbers[i], *rows[i]);
+      continue;
+    }
     fleet.violations().add("L4", fmt::format("Produce: no answer for {}-{}", order.targets[i].topic,
                                              order.targets[i].batch.where.partition));
     fleet.history().lose_sight(numbers[i]);
@@ -187,9 +205,7 @@ ProduceOrder Producer::make_order(ClientConnection::Pointer connection) {
   ProduceOrder order;
   order.connection = std::move(connection);
   order.acks = plan_.acks;
-  const bool is_zstd = plan_.codec == model::Codec::zstd;
-  order.version = static_cast<protocol::ApiVersion>(numbers_.between(
-      static_cast<std::uint64_t>(is_zstd ? zstd_from_version : version_lowest), version_highest));
+  order.version = draw_produce_version(numbers_, plan_);
   const std::size_t count = numbers_.between(1, std::min(plan_.partitions_max, targets_.size()));
   const std::size_t first = numbers_.below(targets_.size());
   const std::int64_t now_ms = fleet_.shard().clock().wall_ms();

@@ -16,6 +16,8 @@ struct ProducerTarget {
   BatchTarget batch;
 };
 
+using ProduceRow = protocol::ProduceResponse::PartitionProduceResponse;
+
 /// Sends one Produce request of `batches` to one broker and tells the history of what is answered.
 /// Used by Producer and by TopicWorker.
 struct ProduceOrder {
@@ -25,6 +27,15 @@ struct ProduceOrder {
   std::int16_t acks = -1;
   protocol::ApiVersion version = 3;
 };
+
+/// The request of an order; it refers to the order.
+[[nodiscard]] protocol::ProduceRequest make_request(const ProduceOrder& order);
+/// The answer's row for each batch of the order; nullptr for a batch that has none.
+[[nodiscard]] std::vector<const ProduceRow*> rows_of(const ProduceOrder& order,
+                                                     const protocol::ProduceResponse& response);
+/// One of the versions that can carry what the producer makes.
+[[nodiscard]] protocol::ApiVersion draw_produce_version(runtime::simulated::Prng& numbers,
+                                                        const ProducerPlan& plan);
 
 /// @return false when the connection is of no use any more
 runtime::Task<bool> produce(Fleet& fleet, ProduceOrder order);

@@ -8,6 +8,7 @@
 
 #include "runtime/simulated/world.h"
 #include "sim/fetcher.h"
+#include "sim/idempotent_producer.h"
 #include "sim/producer.h"
 #include "sim/topic_worker.h"
 #include "sim/verifier.h"
@@ -121,8 +122,13 @@ class Run {
       }
     }
     for (const ProducerPlan& plan : settings_.producers) {
-      producers_.push_back(std::make_unique<Producer>(*fleet_, plan, targets));
-      fleet_->tasks().spawn(producers_.back()->run());
+      if (plan.is_idempotent) {
+        idempotent_.push_back(std::make_unique<IdempotentProducer>(*fleet_, plan, targets));
+        fleet_->tasks().spawn(idempotent_.back()->run());
+      } else {
+        producers_.push_back(std::make_unique<Producer>(*fleet_, plan, targets));
+        fleet_->tasks().spawn(producers_.back()->run());
+      }
     }
     std::uint32_t number = 0;
     for (const FetcherPlan& plan : settings_.fetchers) {
@@ -312,6 +318,7 @@ class Run {
   BrokerHost host_;
   runtime::simulated::Prng numbers_;
   std::vector<std::unique_ptr<Producer>> producers_;
+  std::vector<std::unique_ptr<IdempotentProducer>> idempotent_;
   std::vector<std::unique_ptr<Fetcher>> fetchers_;
   std::unique_ptr<TopicWorker> worker_;
   std::unique_ptr<Verifier> verifier_;

@@ -62,6 +62,7 @@ INSTANTIATE_TEST_SUITE_P(All, PlantedBugTest,
                          testing::Values(PlantedBug::acknowledge_before_write,
                                          PlantedBug::skip_tail_cut, PlantedBug::wrong_base_offset,
                                          PlantedBug::skip_directory_sync,
+                                         PlantedBug::skip_producer_replay,
                                          PlantedBug::lose_fetch_notice),
                          [](const auto& bug) { return std::string(bug_name(bug.param)); });
 

@@ -19,12 +19,14 @@ using storage::PlantedBug;
 constexpr std::uint64_t seeds_for_shares = 50;
 constexpr double share_min = 0.2;
 
-constexpr std::array<std::pair<std::string_view, PlantedBug>, 6> bugs{{
+constexpr std::array<std::pair<std::string_view, PlantedBug>, 8> bugs{{
     {"none", PlantedBug::none},
     {"acknowledge_before_write", PlantedBug::acknowledge_before_write},
     {"skip_tail_cut", PlantedBug::skip_tail_cut},
     {"wrong_base_offset", PlantedBug::wrong_base_offset},
     {"skip_directory_sync", PlantedBug::skip_directory_sync},
+    {"keep_failed_sequences", PlantedBug::keep_failed_sequences},
+    {"skip_producer_replay", PlantedBug::skip_producer_replay},
     {"lose_fetch_notice", PlantedBug::lose_fetch_notice},
 }};
 
@@ -53,6 +55,7 @@ struct Totals {
   std::uint64_t crashes = 0;
   std::uint64_t topics = 0;
   std::uint64_t refused = 0;
+  std::uint64_t recognised = 0;  // seeds
   double virtual_seconds = 0;
   double longest = 0;
 
@@ -70,6 +73,7 @@ struct Totals {
     crashes += report.disk.kills + report.disk.power_losses;
     topics += report.clients.topics_made;
     refused += report.clients.refused;
+    if (report.clients.recognised > 0) ++recognised;
     virtual_seconds += report.virtual_seconds;
     longest = std::max(longest, report.virtual_seconds);
   }
@@ -154,9 +158,10 @@ class Runner {
     const Totals& t = totals_;
     print(
         fmt::format("{} seeds, {} failed; {} rolled a segment, {} cut a torn tail, {} lost "
-                    "un-synced bytes, {} woke a parked fetch",
+                    "un-synced bytes, {} woke a parked fetch, {} recognised a batch that was "
+                    "sent again",
                     t.runs, t.failed, share(t.rolled, t.runs), share(t.torn, t.runs),
-                    share(t.lost, t.runs), share(t.woken, t.runs)));
+                    share(t.lost, t.runs), share(t.woken, t.runs), share(t.recognised, t.runs)));
     print(fmt::format(
         "{} crashes, {} records acknowledged, {} of them lost to power where they may be, {} read, "
         "{} invalid batches "
@@ -181,6 +186,7 @@ class Runner {
     check(totals_.torn, "cut a torn tail");
     check(totals_.lost, "lost un-synced bytes");
     check(totals_.woken, "woke a parked fetch");
+    check(totals_.recognised, "recognised a batch that was sent again");
     return all;
   }
 

@@ -140,6 +140,17 @@ void draw_producers(Prng& prng, Settings& settings) {
   }
 }
 
+void draw_idempotence(Prng& prng, Settings& settings) {
+  for (ProducerPlan& plan : settings.producers) {
+    plan.is_idempotent = prng.chance(0.5);
+    if (!plan.is_idempotent) continue;
+    plan.acks = -1;
+    // The broker knows the last five batches of a producer.
+    plan.requests_in_flight_max = prng.between(1, 5);
+    plan.invalid_probability = 0;
+  }
+}
+
 void draw_fetchers(Prng& prng, Settings& settings) {
   const std::uint64_t count = prng.between(1, 3);
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -170,6 +181,8 @@ Settings Settings::draw(std::uint64_t seed) {
   Prng clients(runtime::simulated::derive_seed(seed, "settings.clients"));
   draw_producers(clients, settings);
   draw_fetchers(clients, settings);
+  Prng idempotence(runtime::simulated::derive_seed(seed, "settings.idempotence"));
+  draw_idempotence(idempotence, settings);
   Prng scenario(runtime::simulated::derive_seed(seed, "settings.scenario"));
   settings.has_topic_worker = scenario.chance(0.6);
   settings.rounds = static_cast<std::uint32_t>(scenario.between(2, 4));
@@ -179,10 +192,13 @@ Settings Settings::draw(std::uint64_t seed) {
 
 std::string Settings::describe() const {
   std::string text = fmt::format(
-      "{} topics, {} producers, {} fetchers{}, {} rounds of at most {} ms, network {}-{} us, io "
+      "{} topics, {} producers ({} with ids), {} fetchers{}, {} rounds of at most {} ms, network "
+      "{}-{} us, io "
       "{}-{} us",
-      topics.size(), producers.size(), fetchers.size(),
-      has_topic_worker ? ", topics made and deleted" : "", rounds,
+      topics.size(), producers.size(),
+      std::count_if(producers.begin(), producers.end(),
+                    [](const ProducerPlan& plan) { return plan.is_idempotent; }),
+      fetchers.size(), has_topic_worker ? ", topics made and deleted" : "", rounds,
       std::chrono::duration_cast<milliseconds>(round_max).count(),
       std::chrono::duration_cast<microseconds>(world.network_delay.min).count(),
       std::chrono::duration_cast<microseconds>(world.network_delay.max).count(),

@@ -23,6 +23,7 @@ struct TopicPlan {
 
 struct ProducerPlan {
   std::uint32_t number = 1;  ///< of its values; unique
+  bool is_idempotent = false;
   std::int16_t acks = -1;
   model::Codec codec = model::Codec::none;
   std::size_t requests_in_flight_max = 1;
