@@ -39,14 +39,17 @@ def check_records(found, expected, first_offset=0):
 TINY_BATCH_RECORDS = 2
 
 
-def check_stored(folder, codec, records_of):
-    """The batches in the files of a partition carry the codec, and hold as many records as were sent."""
+def check_stored(folder, codec, records_of, idempotent=None):
+    """The batches in the files of a partition carry the codec, and hold as many records as were sent; if said, all or none of
+    them come from producers with an id."""
     import logdir
     batches = [batch for segment in logdir.segments(folder) for batch in logdir.batches(segment)]
     others = [b for b in batches if b.codec != codec and not (b.codec == "none" and b.count <= TINY_BATCH_RECORDS)]
     check(not others and any(b.codec == codec for b in batches),
           f"stored batches of {folder.name}: {logdir.codecs(folder)} instead of {codec}")
     check_equal(logdir.record_count(folder), records_of, "records in the files")
+    if idempotent is not None:
+        check_equal({batch.producer_id >= 0 for batch in batches}, {idempotent}, "batches have a producer id")
 
 
 def offset_at(expected, timestamp):
