@@ -8,6 +8,7 @@
 #include <fstream>
 #include <optional>
 
+#include "app/run_server.h"
 #include "app/server_command.h"
 
 namespace gregor::app {
@@ -85,6 +86,19 @@ TEST_F(ServerCommand, WrongConfigurationIsExitCode2) {
 
 TEST_F(ServerCommand, UnknownOptionsAreUsageErrors) {
   EXPECT_THROW(run({"--no-such-option"}), CLI::ParseError);
+}
+
+TEST(SlotsBesideLogs, AQuarterOfTheDescriptorsIsKeptForTheLogs) {
+  EXPECT_EQ(slots_beside_logs(20000, -1).value(), 15000);
+  EXPECT_EQ(slots_beside_logs(64, -1).value(), 16);
+  EXPECT_EQ(slots_beside_logs(100, 99).value(), 1);
+  EXPECT_EQ(slots_beside_logs(100, 0).value(), 100);
+}
+
+TEST(SlotsBesideLogs, TooFewAreRefusedWithTheNumberThatIsNeeded) {
+  EXPECT_THAT(slots_beside_logs(16, -1).error().detail, testing::HasSubstr("is 16, at least 64"));
+  EXPECT_THAT(slots_beside_logs(1000, 1000).error().detail,
+              testing::HasSubstr("is 1000, at least 1001"));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "app/run_server.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -63,16 +65,40 @@ runtime::Task<void> serve(Run& run) {
   if (started && is_clean) log::info(component, "stopped in order");
 }
 
-void raise_limits() {
+/// Connections that the limit of open files leaves room for.
+Result<std::int64_t> connection_slots(const config::BrokerConfig& config) {
   const auto limit = runtime::real::raise_descriptor_limit();
-  if (!limit)
+  if (!limit) {
     log::warn(component, "the limit of open files could not be raised: {}", limit.error().detail);
+    return std::numeric_limits<std::int64_t>::max();
+  }
+  return slots_beside_logs(static_cast<std::int64_t>(std::min<std::uint64_t>(
+                               *limit, std::numeric_limits<std::int64_t>::max())),
+                           config.gregor_reserved_file_descriptors);
 }
 
 }  // namespace
 
+Result<std::int64_t> slots_beside_logs(std::int64_t open_files_max, std::int64_t reserved) {
+  constexpr std::int64_t reserve_min = 48;  // an empty broker has about half of it
+  constexpr std::int64_t open_files_min = 64;
+  if (reserved < 0) reserved = std::max(open_files_max / 4, reserve_min);
+  if (open_files_max < open_files_min || open_files_max <= reserved) {
+    return fail(ErrorCode::invalid_config,
+                fmt::format("the limit of open files is {}, at least {} are needed; raise it "
+                            "(ulimit -n, LimitNOFILE= of systemd) or lower "
+                            "gregor.reserved.file.descriptors",
+                            open_files_max, std::max(open_files_min, reserved + 1)));
+  }
+  return open_files_max - reserved;
+}
+
 int run_server(const config::BrokerConfig& config) {
-  raise_limits();
+  const auto slots = connection_slots(config);
+  if (!slots) {
+    log::error(component, "cannot start: {}", slots.error().detail);
+    return 1;
+  }
   runtime::real::RuntimeOptions options;
   options.shard_count = shard_count(config);
   options.io_threads = static_cast<std::uint32_t>(config.gregor_io_threads);
@@ -81,6 +107,7 @@ int run_server(const config::BrokerConfig& config) {
   broker::ServerOptions server;
   server.config = config;
   server.open_store = open_embedded;
+  server.connections_by_descriptors = *slots;
   for (std::uint32_t i = 0; i < machine.shard_count(); ++i)
     server.shards.push_back(&machine.shard(runtime::ShardId(i)));
   Run run{broker::Server(std::move(server)), runtime::OneShot(machine.shard(runtime::ShardId(0)))};

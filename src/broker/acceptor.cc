@@ -5,6 +5,13 @@
 #include "base/log.h"
 
 namespace gregor::broker {
+namespace {
+
+runtime::Task<bool> stop_oldest(ConnectionSet& set, std::string but_not_of_listener) {
+  co_return set.stop_least_recently_used(but_not_of_listener);
+}
+
+}  // namespace
 
 Acceptor::Acceptor(runtime::Shard& shard, std::vector<std::unique_ptr<ConnectionSet>>& connections)
     : shard_(shard), connections_(connections) {}
@@ -28,7 +35,8 @@ Result<std::vector<config::Listener>> Acceptor::bind(
   return bound;
 }
 
-void Acceptor::start() {
+void Acceptor::start(ConnectionLimitSettings limits) {
+  quotas_.configure(std::move(limits));
   for (auto& door : doors_) tasks_.spawn(accept_all(*door));
 }
 
@@ -40,7 +48,62 @@ runtime::Task<void> Acceptor::accept_all(Door& door) {
       log::error("acceptor", "listener {} has failed: {}", door.name, socket.error().detail);
       co_return;
     }
+    while (const auto wait = quotas_.check(door.name, shard_.clock().now())) {
+      co_await wait_for_room(door, *wait);
+      if (stopping_) co_return;
+    }
+    const std::string address = (*socket)->peer().host;
+    if (const auto refused = quotas_.admit(door.name, address, shard_.clock().now())) {
+      refuse(address, *refused);
+      continue;
+    }
     deal(std::move(*socket), door.name);
+    if (quotas_.has_excess()) co_await stop_one_of_others(door);
+  }
+}
+
+runtime::Task<void> Acceptor::wait_for_room(Door& door, ConnectionQuotas::Wait wait) {
+  const std::int64_t now_ns = shard_.clock().now().time_since_epoch().count();
+  if (const auto held_back = waiting_lines_.admit(now_ns); held_back >= 0) {
+    log::warn("acceptor", "listener {}: {}; new connections wait", door.name, wait.reason);
+  }
+  runtime::OneShot room(shard_);
+  door.waits = &room;
+  if (wait.until) {
+    co_await room.wait_until(*wait.until);
+  } else {
+    co_await room.wait();
+  }
+  door.waits = nullptr;
+}
+
+void Acceptor::refuse(const std::string& address, std::int64_t limit) {
+  const auto held_back = refusal_lines_.admit(shard_.clock().now().time_since_epoch().count());
+  if (held_back < 0) return;
+  log::warn("acceptor",
+            "a connection from {} is refused: the address has the {} connections that "
+            "max.connections.per.ip allows it already ({} more such lines held back)",
+            address, limit, held_back);
+}
+
+runtime::Task<void> Acceptor::stop_one_of_others(const Door& door) {
+  for (std::uint32_t i = 0; i < shard_.count(); ++i) {
+    const std::uint32_t target = next_shard_++ % shard_.count();
+    ConnectionSet* set = connections_[target].get();
+    auto stop = [set, &door] { return stop_oldest(*set, door.name); };
+    const bool stopped = co_await runtime::call_on(shard_, runtime::ShardId(target), stop);
+    if (stopped) co_return;
+  }
+}
+
+void Acceptor::forget(const std::string& listener, const std::string& address) {
+  quotas_.forget(listener, address);
+  wake_doors();
+}
+
+void Acceptor::wake_doors() {
+  for (auto& door : doors_) {
+    if (door->waits != nullptr) door->waits->set();
   }
 }
 
@@ -55,6 +118,7 @@ void Acceptor::deal(std::unique_ptr<runtime::AcceptedSocket> socket, const std::
 runtime::Task<void> Acceptor::stop() {
   stopping_ = true;
   for (auto& door : doors_) door->listener->close();
+  wake_doors();
   co_await tasks_.join();
 }
 

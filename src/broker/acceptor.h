@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "base/log.h"
 #include "base/result.h"
+#include "broker/connection_quotas.h"
 #include "broker/connection_set.h"
 #include "config/listener.h"
 #include "runtime/network.h"
@@ -22,8 +24,11 @@ class Acceptor {
   /// @errors network_exception, naming the address
   [[nodiscard]] Result<std::vector<config::Listener>> bind(
       const std::vector<config::Listener>& listeners);
-  /// Takes connections from now on.
-  void start();
+  /// Takes connections from now on, within `limits`: what is above those of an address is closed,
+  /// what is above the others waits.
+  void start(ConnectionLimitSettings limits);
+  /// A connection that was dealt out has been closed.
+  void forget(const std::string& listener, const std::string& address);
   /// Ends when nothing is accepted any more.
   runtime::Task<void> stop();
 
@@ -31,13 +36,21 @@ class Acceptor {
   struct Door {
     std::string name;
     std::unique_ptr<runtime::Listener> listener;
+    runtime::OneShot* waits = nullptr;  // for room; in the frame of wait_for_room
   };
   runtime::Task<void> accept_all(Door& door);
+  runtime::Task<void> wait_for_room(Door& door, ConnectionQuotas::Wait wait);
+  runtime::Task<void> stop_one_of_others(const Door& door);
+  void refuse(const std::string& address, std::int64_t limit);
+  void wake_doors();
   void deal(std::unique_ptr<runtime::AcceptedSocket> socket, const std::string& listener);
 
   runtime::Shard& shard_;
   std::vector<std::unique_ptr<ConnectionSet>>& connections_;
   std::vector<std::unique_ptr<Door>> doors_;
+  ConnectionQuotas quotas_;
+  log::RateLimit waiting_lines_{1};
+  log::RateLimit refusal_lines_{1};
   std::uint32_t next_shard_ = 0;
   bool stopping_ = false;
   runtime::TaskGroup tasks_;

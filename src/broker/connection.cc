@@ -22,8 +22,8 @@ log::RateLimit& closing_lines() {
   return limit;
 }
 
-// Slow readers are judged by progress, so a long slice is sent in pieces.
-constexpr std::uint64_t sent_piece_bytes_max = 256 * 1024;
+// Slow readers are judged by progress, so a long answer is sent in pieces.
+constexpr std::size_t sent_piece_bytes_max = 256 * 1024;
 constexpr std::string_view http_hint =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
     "This port speaks the Kafka protocol, not HTTP. Point a Kafka client at it.\n";
@@ -226,17 +226,21 @@ runtime::Task<bool> Connection::add_slice(const storage::LogSlice& slice,
 }
 
 runtime::Task<bool> Connection::write_bytes(ByteView bytes) {
-  if (bytes.empty()) co_return true;
-  const auto written = co_await stream_->write(std::span<const ByteView>(&bytes, 1));
-  last_sent_ = shard_.clock().now();
-  co_return written.has_value();
+  while (!bytes.empty()) {
+    const ByteView piece = bytes.first(std::min(bytes.size(), sent_piece_bytes_max));
+    const auto written = co_await stream_->write(std::span<const ByteView>(&piece, 1));
+    last_sent_ = shard_.clock().now();
+    if (!written) co_return false;
+    bytes = bytes.subspan(piece.size());
+  }
+  co_return true;
 }
 
 runtime::Task<bool> Connection::send_slice(const storage::LogSlice& slice) {
   std::uint64_t position = slice.position;
   const std::uint64_t end = slice.position + slice.size;
   while (position < end) {
-    const std::uint64_t size = std::min(end - position, sent_piece_bytes_max);
+    const std::uint64_t size = std::min<std::uint64_t>(end - position, sent_piece_bytes_max);
     const auto sent = co_await stream_->send_file(*slice.file, position, size);
     last_sent_ = shard_.clock().now();
     if (!sent) {

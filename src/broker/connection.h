@@ -2,6 +2,7 @@
 // answers in order.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <functional>
@@ -77,6 +78,9 @@ class Connection {
   void check_time(runtime::Instant now);
 
   [[nodiscard]] const ConnectionInfo& info() const { return info_; }
+  /// When bytes last came or went.
+  [[nodiscard]] runtime::Instant last_used() const { return std::max(last_received_, last_sent_); }
+  [[nodiscard]] bool is_stopping() const { return stopping_ || closed_; }
 
  private:
   struct Exchange {

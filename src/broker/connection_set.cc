@@ -37,7 +37,7 @@ runtime::Duration check_interval(const ConnectionLimits& limits) {
 
 }  // namespace
 
-ConnectionSet::ConnectionSet(BrokerShard& shard)
+ConnectionSet::ConnectionSet(BrokerShard& shard, OnClosed on_closed)
     : shard_(shard),
       limits_(limits_of(shard.config())),
       budget_(shard.shard(), static_cast<std::size_t>(shard.config().frame_bytes_max_total) /
@@ -45,16 +45,18 @@ ConnectionSet::ConnectionSet(BrokerShard& shard)
       handler_([&shard](const ConnectionInfo& connection, FrameBuffer& frame) {
         return dispatch(shard, connection, frame);
       }),
+      on_closed_(std::move(on_closed)),
       stopped_(shard.shard()) {}
 
 ConnectionSet::~ConnectionSet() { shard_.shard().cancel_timer(check_timer_); }
 
 void ConnectionSet::take(std::unique_ptr<runtime::AcceptedSocket> socket, std::string listener) {
-  if (stopping_) return;
+  const std::string address = socket->peer().host;
+  if (stopping_) return on_closed_(listener, address);
   auto stream = shard_.shard().network().adopt(std::move(socket));
   if (!stream) {
     log::warn("connection", "a connection could not be taken over: {}", stream.error().detail);
-    return;
+    return on_closed_(listener, address);
   }
   ConnectionInfo info;
   info.listener = std::move(listener);
@@ -69,6 +71,17 @@ runtime::Task<void> ConnectionSet::serve(std::shared_ptr<Connection> connection)
   const auto place = connections_.insert(connections_.end(), connection.get());
   co_await connection->serve(handler_);
   connections_.erase(place);
+  on_closed_(connection->info().listener, connection->info().peer.host);
+}
+
+bool ConnectionSet::stop_least_recently_used(std::string_view but_not_of_listener) {
+  Connection* oldest = nullptr;
+  for (Connection* connection : connections_) {
+    if (connection->is_stopping() || connection->info().listener == but_not_of_listener) continue;
+    if (oldest == nullptr || connection->last_used() < oldest->last_used()) oldest = connection;
+  }
+  if (oldest != nullptr) oldest->stop();
+  return oldest != nullptr;
 }
 
 // No timer runs while nobody is connected.

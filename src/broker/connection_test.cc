@@ -61,6 +61,7 @@ runtime::Task<Outcome> echo(runtime::Shard& shard, FrameBuffer& asked) {
   const std::string text(as_text(std::as_const(asked).bytes()));
   if (text == "quit") co_return CloseConnection{"asked to"};
   if (text == "mute") co_return NoResponse{};
+  if (text == "big") co_return ResponseFrame{std::vector<std::byte>(32 << 20), {}};
   if (text == "sleep") co_await runtime::sleep_until(shard, shard.clock().now() + 50ms);
   const std::string whole = frame(text);
   const ByteView bytes = as_bytes(whole);
@@ -210,6 +211,29 @@ TEST_F(ConnectionTest, AStalledFrameIsClosedHoweverMuchOfItHasCome) {
   machine_.run([this] { return check_at(9s); });
   machine_.run([this] { return check_at(11s); });
   EXPECT_TRUE(client.is_closed());
+}
+
+// "big" is answered with 32 MiB from memory. A reader that takes a little of it within the stall
+// time has made progress.
+TEST_F(ConnectionTest, ASlowReaderOfALargeAnswerMakesProgress) {
+  const Client client(port());
+  client.send(frame("big"));
+  std::size_t received = 0;
+  for (int i = 0; i < 8; ++i) {
+    ::usleep(200000);
+    received += client.receive(4 << 20).size();
+    machine_.run([this] { return check_at(9s); });
+  }
+  EXPECT_EQ(received, 32U << 20);
+}
+
+TEST_F(ConnectionTest, AReaderThatTakesNothingIsClosed) {
+  const Client client(port());
+  client.send(frame("big"));
+  EXPECT_EQ(client.receive(4).size(), 4U);
+  ::usleep(100000);
+  machine_.run([this] { return check_at(11s); });
+  EXPECT_LT(client.receive(33 << 20).size(), 33U << 20);
 }
 
 }  // namespace

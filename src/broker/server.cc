@@ -90,6 +90,7 @@ class Server::State {
   std::unique_ptr<ProducerIds> producer_ids_;
   std::unique_ptr<Housekeeping> housekeeping_;
   std::vector<std::unique_ptr<ConnectionSet>> connections_;
+  const std::int64_t connections_by_descriptors_;
   Acceptor acceptor_;
   std::vector<config::Listener> bound_;
   bool serving_ = false;
@@ -100,11 +101,17 @@ Server::State::State(ServerOptions options)
       open_store_(std::move(options.open_store)),
       topic_configs_(shared_),
       partitions_(shard_, shared_),
+      connections_by_descriptors_(options.connections_by_descriptors),
       acceptor_(shard_, connections_) {
   shared_.config = std::move(options.config);
   for (runtime::Shard* shard : options.shards) {
     shared_.shards.push_back(std::make_unique<BrokerShard>(*shard, shared_));
-    connections_.push_back(std::make_unique<ConnectionSet>(*shared_.shards.back()));
+    auto on_closed = [this, shard](const std::string& listener, const std::string& address) {
+      shard->peer(shard_.id()).post([this, listener, address] {
+        acceptor_.forget(listener, address);
+      });
+    };
+    connections_.push_back(std::make_unique<ConnectionSet>(*shared_.shards.back(), on_closed));
   }
 }
 
@@ -132,7 +139,7 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   warn_of_unclaimed();
   housekeeping_ = std::make_unique<Housekeeping>(shard_, shared_, *dirs_, partitions_);
   housekeeping_->start();
-  acceptor_.start();
+  acceptor_.start(connection_limits(shared_.config, connections_by_descriptors_));
   serving_ = true;
   co_return facts(store->cluster_id);
 }

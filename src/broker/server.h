@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ struct ServerOptions {
   config::BrokerConfig config;
   std::vector<runtime::Shard*> shards;  ///< all of this broker; must outlive the server
   StoreFactory open_store;
+  /// Connections that the limit of open files leaves room for.
+  std::int64_t connections_by_descriptors = std::numeric_limits<std::int64_t>::max();
 };
 
 /// What a started broker is.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "config/connection_limits.h"
 #include "config/listener.h"
 #include "config/option.h"
 #include "config/topic_config.h"
@@ -43,6 +44,10 @@ struct BrokerConfig {
   std::vector<std::string> log_dirs;
   /// queued.max.request.bytes with its default filled in.
   std::int64_t frame_bytes_max_total = default_frame_bytes_max_total;
+  /// max.connections.per.ip.overrides
+  LimitsOfAddresses connections_per_address;
+  /// listener.name.NAME.max.connections, ....max.connection.creation.rate
+  LimitsOfListeners listener_limits;
   /// What a topic without configs of its own gets.
   TopicConfig topic_defaults;
   log::Level log_level = log::Level::info;

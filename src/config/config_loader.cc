@@ -86,10 +86,16 @@ void apply_settings(const Settings& settings, bool is_strict, BrokerConfig& conf
         config.given.emplace(key, trim(setting.value));
         break;
       }
-      case KeyKind::known:
-        without_effect += (without_effect.empty() ? "" : ", ") + key;
+      case KeyKind::known: {
+        const auto is_limit = set_listener_limit(key, setting.value, config.listener_limits);
+        if (!is_limit) {
+          out.errors.push_back(fmt::format("{}: {}", setting.where, is_limit.error().detail));
+          break;
+        }
+        if (!*is_limit) without_effect += (without_effect.empty() ? "" : ", ") + key;
         config.given.emplace(key, trim(setting.value));
         break;
+      }
       case KeyKind::senseless:
         senseless += (senseless.empty() ? "" : ", ") + key;
         break;
@@ -205,6 +211,18 @@ Result<void> check_relations(const BrokerConfig& config) {
   return {};
 }
 
+Result<void> derive_connection_limits(BrokerConfig& config) {
+  auto overrides = parse_limits_of_addresses(config.max_connections_per_ip_overrides);
+  if (!overrides) return fail(std::move(overrides.error()));
+  config.connections_per_address = std::move(*overrides);
+  if (config.max_connections_per_ip == 0 && config.connections_per_address.empty()) {
+    return fail(ErrorCode::invalid_config,
+                "max.connections.per.ip can be zero only if max.connections.per.ip.overrides is "
+                "set");
+  }
+  return {};
+}
+
 void derive_logging(BrokerConfig& config) {
   const auto& level = config.gregor_log_level;
   config.log_level = level == "debug"   ? log::Level::debug
@@ -223,6 +241,7 @@ void derive_all(BrokerConfig& config, const std::string& host_name, LoadedConfig
   note(derive_log_dirs(config));
   note(derive_broker_id(config));
   note(check_relations(config));
+  note(derive_connection_limits(config));
   if (config.queued_max_request_bytes > 0)
     config.frame_bytes_max_total = config.queued_max_request_bytes;
   derive_logging(config);

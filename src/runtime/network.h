@@ -48,6 +48,8 @@ class Stream {
 class AcceptedSocket {
  public:
   virtual ~AcceptedSocket() = default;
+  /// Who is at the other end; a numeric host.
+  [[nodiscard]] virtual const SocketAddress& peer() const = 0;
 };
 
 /// Thread: the shard that made it.

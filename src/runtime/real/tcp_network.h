@@ -23,7 +23,7 @@ class TcpAcceptedSocket final : public AcceptedSocket {
 
   /// Gives the descriptor away. @return once the descriptor, then -1.
   [[nodiscard]] int release() { return std::exchange(descriptor_, -1); }
-  [[nodiscard]] const SocketAddress& peer() const { return peer_; }
+  [[nodiscard]] const SocketAddress& peer() const override { return peer_; }
 
  private:
   int descriptor_;

@@ -109,6 +109,7 @@ class SimulatedSocket final : public AcceptedSocket {
     if (connection_) connection_->close(Side::server);
   }
   ConnectionPointer release() { return std::exchange(connection_, nullptr); }
+  const SocketAddress& peer() const override { return connection_->end(Side::server).peer; }
 
  private:
   ConnectionPointer connection_;
