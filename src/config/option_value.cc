@@ -16,7 +16,8 @@ constexpr std::int64_t int64_highest = std::numeric_limits<std::int64_t>::max();
 
 tl::unexpected<Error> invalid(const ValueRule& rule, std::string_view text, std::string_view why) {
   return fail(ErrorCode::invalid_config,
-              fmt::format("Invalid value {} for configuration {}: {}", text, rule.name, why));
+              fmt::format("Invalid value {:.{}} for configuration {}: {}", text,
+                          quoted_characters_max, rule.name, why));
 }
 
 bool is_int32(ValueType type) {

@@ -21,6 +21,9 @@ namespace gregor::config {
 /// kept.
 [[nodiscard]] std::vector<std::string> split_list(std::string_view text, char separator = ',');
 
+/// So much of a key or a value is quoted in messages: they have to fit into answers.
+inline constexpr int quoted_characters_max = 500;
+
 /// What parse functions need to know of an option.
 struct ValueRule {
   std::string_view name;

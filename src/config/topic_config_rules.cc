@@ -50,7 +50,8 @@ Result<void> apply(TopicConfig& config, const TopicOverrides& own) {
   for (const auto& [name, value] : own) {
     const auto* option = find_topic_option(name);
     if (option == nullptr) {
-      return fail(ErrorCode::invalid_config, fmt::format("Unknown topic config name: {}", name));
+      return fail(ErrorCode::invalid_config,
+                  fmt::format("Unknown topic config name: {:.{}}", name, quoted_characters_max));
     }
     if (auto set = option->set(config, value, *option); !set) return set;
   }

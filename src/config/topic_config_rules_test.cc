@@ -184,5 +184,16 @@ TEST(TopicConfigRules, ListingNamesTheSource) {
   EXPECT_EQ(find("message.timestamp.before.max.ms").value, "9223372036854775807");
 }
 
+// An answer's text has 32767 bytes at most.
+TEST(TopicConfigRules, LongKeysAndValuesAreNotQuotedWhole) {
+  const std::string text(32767, 'x');
+  for (const auto& own : {TopicOverrides{{"cleanup.policy", text}},
+                          TopicOverrides{{"retention.ms", text}}, TopicOverrides{{text, "1"}}}) {
+    const auto made = make_topic_config(BrokerConfig{}, own);
+    ASSERT_FALSE(made);
+    EXPECT_LT(made.error().detail.size(), 1000U);
+  }
+}
+
 }  // namespace
 }  // namespace gregor::config

@@ -13,6 +13,8 @@ using model::BrokerId;
 
 /// Partitions that one CreateTopics request may ask for in all. Source: Apache Kafka 4.1.
 constexpr std::int64_t partitions_per_request_max = 10'000;
+/// So much of a key is quoted in messages, which have to fit into an answer.
+constexpr std::size_t key_bytes_shown_max = 500;
 /// The topic of Kafka's metadata log; never a topic of a user.
 constexpr const char* cluster_metadata_topic = "__cluster_metadata";
 
@@ -40,7 +42,8 @@ Result<model::ConfigEntries> check_configs(const TopicRequest& request,
   model::ConfigEntries given;
   for (const auto& [key, value] : request.configs) {  // the last one of a key wins
     if (!value) {
-      return fail(ErrorCode::invalid_config, "Null value not supported for topic configs: " + key);
+      return fail(ErrorCode::invalid_config, "Null value not supported for topic configs: " +
+                                                 key.substr(0, key_bytes_shown_max));
     }
     given[key] = *value;
   }

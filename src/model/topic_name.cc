@@ -22,7 +22,10 @@ tl::unexpected<Error> invalid_name(std::string reason) {
 
 Result<void> check_topic_name(std::string_view name) {
   if (name.empty()) return invalid_name("the empty string is not allowed");
-  const auto quoted = [name] { return '\'' + std::string(name) + '\''; };
+  constexpr std::size_t quoted_bytes_max = 500;  // the message has to fit into an answer
+  const auto quoted = [name] {
+    return '\'' + std::string(name.substr(0, quoted_bytes_max)) + '\'';
+  };
   if (name == "." || name == "..") return invalid_name(quoted() + " is not allowed");
   if (name.size() > topic_name_chars_max) {
     return invalid_name("the length of " + quoted() + " is longer than the max allowed length 249");

@@ -52,5 +52,10 @@ TEST(TopicNameTest, InternalTopics) {
   EXPECT_FALSE(is_internal_topic(""));
 }
 
+// An answer's text has 32767 bytes at most.
+TEST(TopicName, ALongNameIsNotQuotedWhole) {
+  EXPECT_LT(check_topic_name(std::string(32767, 'x')).error().detail.size(), 1000U);
+}
+
 }  // namespace
 }  // namespace gregor::model

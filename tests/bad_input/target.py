@@ -1,5 +1,5 @@
-"""The broker under attack, the well-behaved client beside it, and what may not grow. The rows of the catalogue are in
-framing.py, headers.py and pipelines.py; docs/bad-input.md lists what is expected of each."""
+"""The broker under attack, the well-behaved client beside it, and what may not grow. The rows of the catalogue are in the
+other files of this folder; docs/bad-input.md lists what is expected of each."""
 import contextlib
 import os
 import pathlib
@@ -103,6 +103,13 @@ class Connection:
             data += piece
         return bytes(data)
 
+    def finish(self):
+        """Sends no more; still reads."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # closed by the broker
+
     def reset(self):
         """Closes with RST instead of FIN."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -110,13 +117,14 @@ class Connection:
 
 
 class Target:
-    def __init__(self, suite):
+    def __init__(self, suite, settings=None):
         self.random = random.Random(20)
         self._suite = suite
-        self.broker = make_broker(suite.folder("broker"), {
+        limits = {
             "connections.max.idle.ms": str(int(IDLE_SECONDS * 1000)),
             "gregor.frame.stall.timeout.ms": str(int(STALL_SECONDS * 1000)),
-        })
+        }
+        self.broker = make_broker(suite.folder("broker"), limits if settings is None else settings)
         suite.at_end(self.broker.stop)
         self.broker.start()
         with self.broker.client() as client:

@@ -1,6 +1,7 @@
 """Record batches (format 2) in Python: building them, reading them back, and CRC-32C. Slow and simple on purpose: it shares
 nothing with the program under test. snappy, lz4 and zstd need Debian's python3-snappy, python3-lz4, python3-zstandard."""
 import dataclasses
+import gzip
 import struct
 import time
 import zlib
@@ -91,14 +92,19 @@ def decompress(codec, data):
     if codec == "none":
         return data
     if codec == "gzip":
-        return zlib.decompress(data, wbits=47)
+        return gzip.decompress(data)
     if codec == "snappy":
         return _decompress_snappy(data)
     if codec == "lz4":
         import lz4.frame
         return lz4.frame.decompress(data)
     import zstandard
-    return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    out = b""
+    while data:  # one frame each
+        reader = zstandard.ZstdDecompressor().decompressobj()
+        out += reader.decompress(data)
+        data = reader.unused_data
+    return out
 
 
 def _decompress_snappy(data):

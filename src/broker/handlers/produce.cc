@@ -1,6 +1,7 @@
 #include "broker/handlers/produce.h"
 
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -164,6 +165,14 @@ std::string_view name_of(const RequestContext& context, const Request::TopicProd
   return known != nullptr ? std::string_view(known->name) : std::string_view();
 }
 
+// What needs no look into the log, in Kafka's order.
+std::optional<ErrorCode> find_fault(const Request::PartitionProduceData& data,
+                                    std::string_view name) {
+  if (!data.records || data.records->bytes.empty()) return ErrorCode::invalid_record;
+  if (model::is_internal_topic(name)) return ErrorCode::invalid_topic_exception;
+  return std::nullopt;
+}
+
 void add_partition(RequestContext& context, const Request& request,
                    const Request::PartitionProduceData& data, std::string_view name, Plan& plan) {
   const std::size_t place = plan.answer.responses.size() - 1;
@@ -172,10 +181,12 @@ void add_partition(RequestContext& context, const Request& request,
   if (!authorize(context, Action::write, ResourceType::topic, name)) {
     return plan.refuse(place, data.index, ErrorCode::topic_authorization_failed);
   }
-  if (model::is_internal_topic(name))
-    return plan.refuse(place, data.index, ErrorCode::invalid_topic_exception);
-  if (!data.records || data.records->bytes.empty())
-    return plan.refuse(place, data.index, ErrorCode::invalid_record);
+  if (const auto fault = find_fault(data, name)) {
+    // A partition that is not there comes before all of these.
+    const bool is_there = context.image->find(name, model::PartitionIndex(data.index)) != nullptr;
+    return plan.refuse(place, data.index,
+                       is_there ? *fault : ErrorCode::unknown_topic_or_partition);
+  }
   Part part;
   part.topic = name;
   part.index = data.index;
