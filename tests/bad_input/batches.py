@@ -36,8 +36,8 @@ def run(target):
     fields(target)
     streams(target)
     others_streams(target)
-    bombs(target)
     many_empty(target)
+    bombs(target)
 
 
 def send(client, batch, codes, topic=TOPIC, values=None):
@@ -80,7 +80,7 @@ def fields(target):
         ("XR2 length 49, nothing in it", patched(">i", produce_rows.LENGTH, 49, plain()[:61]), REFUSED),
         ("XR9 record length 2^31-1", with_record_bytes(b"\xfe\xff\xff\xff\x0f" + one_record()[1:]), REFUSED),
         ("XR9 record length of 10 bytes", with_record_bytes(b"\xff" * 9 + b"\x01" + one_record()[1:]), REFUSED),
-        ("XR10 key length -2", with_record_bytes(one_record(rest=b"\x03" + value)), REFUSED),
+        ("XR10 key length -2", with_record_bytes(one_record(rest=b"\x03" + value)), REFUSED if is_gregor() else GOOD),  # (null there)
         ("XR10 key length 2^31-1", with_record_bytes(one_record(rest=b"\xfe\xff\xff\xff\x0f" + value)), REFUSED),
         ("XR10 value length beyond the record", with_record_bytes(one_record(rest=b"\x02k\x7e\x00")), REFUSED),
         ("XR10 10^6 headers", with_record_bytes(one_record(rest=b"\x02k\x02v\x80\x89\x7a")), REFUSED),
@@ -190,6 +190,8 @@ def bombs(target):
                 spent = cpu_seconds(target) - spent
             print(f"        {spent:.2f} s of processor time", flush=True)
             check(spent <= CPU_MAX or not is_gregor(), "too much processor time")
+    if not is_gregor():
+        return  # (Apache Kafka 4.1.1 with a heap of 512 MB does not serve anybody for a while)
     with target.row("XR15 many bombs at a time: a good client is served beside them"):
         batch = with_crc(compressed_unsealed(GZIP, made["gzip"][1]))
         clients = [RawClient(target.broker.address) for _ in range(8)]
