@@ -3,6 +3,24 @@
 #include <utility>
 
 namespace gregor::broker {
+namespace {
+
+// A shard's share of a limit of the broker; the first shards take what is left over.
+std::size_t share_of(std::int64_t limit, const runtime::Shard& shard) {
+  const std::int64_t count = shard.count();
+  return static_cast<std::size_t>(limit / count + (shard.id().value() < limit % count ? 1 : 0));
+}
+
+FetchSessionLimits session_limits(const config::BrokerConfig& config, const runtime::Shard& shard) {
+  FetchSessionLimits limits;
+  limits.sessions = share_of(config.max_incremental_fetch_session_cache_slots, shard);
+  limits.partitions = share_of(config.gregor_fetch_session_partitions_max, shard);
+  limits.shard = shard.id().value();
+  limits.shards = shard.count();
+  return limits;
+}
+
+}  // namespace
 
 BrokerShard::BrokerShard(runtime::Shard& shard, BrokerShared& shared)
     : shard_(shard),
@@ -14,7 +32,8 @@ BrokerShard::BrokerShard(runtime::Shard& shard, BrokerShared& shared)
         const runtime::ShardId home = ParkedFetches::home_of(notice);
         BrokerShard* waiting = &peer(home);
         waiting->shard_.post([waiting, notice] { waiting->parked_.wake(notice); });
-      }) {}
+      }),
+      fetch_sessions_(session_limits(shared.config, shard)) {}
 
 std::shared_ptr<Partition> BrokerShard::find(std::string_view topic, std::int32_t partition) const {
   auto found = partitions_.find(Name{topic, partition});

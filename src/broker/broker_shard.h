@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "broker/fetch_notice.h"
+#include "broker/fetch_session.h"
 #include "broker/partition.h"
 #include "broker/shard_scatter.h"
 #include "config/broker_config.h"
@@ -91,6 +92,7 @@ class BrokerShard {
 
   [[nodiscard]] ParkedFetches& parked() { return parked_; }
   [[nodiscard]] FetchNotices& notices() { return notices_; }
+  [[nodiscard]] FetchSessions& fetch_sessions() { return fetch_sessions_; }
 
  private:
   struct Name {
@@ -115,6 +117,7 @@ class BrokerShard {
   std::shared_ptr<const model::ClusterImage> image_;
   ParkedFetches parked_;
   FetchNotices notices_;
+  FetchSessions fetch_sessions_;
   std::map<model::TopicPartition, std::shared_ptr<Partition>, ByName> partitions_;
 };
 

@@ -53,8 +53,10 @@ Connection::Connection(runtime::Shard& shard, std::unique_ptr<runtime::Stream> s
       stream_(std::move(stream)),
       info_(std::move(info)),
       limits_(limits),
-      budget_(budget) {
+      budget_(budget),
+      session_turns_(shard) {
   info_.disconnect = &disconnect_;
+  info_.session_turns = &session_turns_;
   last_received_ = last_sent_ = shard_.clock().now();
 }
 

@@ -14,6 +14,7 @@
 
 #include "broker/frame.h"
 #include "broker/response.h"
+#include "broker/turns.h"
 #include "runtime/network.h"
 #include "runtime/shard.h"
 
@@ -40,6 +41,7 @@ struct ConnectionInfo {
   std::string principal = "User:ANONYMOUS";
   runtime::SocketAddress peer;
   Disconnect* disconnect = nullptr;  ///< of this connection
+  Turns* session_turns = nullptr;    ///< of this connection: fetches of sessions, one at a time
 };
 
 struct ConnectionLimits {
@@ -118,6 +120,7 @@ class Connection {
   ConnectionInfo info_;
   const ConnectionLimits& limits_;
   FrameBudget& budget_;
+  Turns session_turns_;
   runtime::TaskGroup requests_;
   std::deque<std::shared_ptr<Exchange>> pipeline_;
   std::unique_ptr<runtime::OneShot> slot_free_;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "broker/handlers/fetch_opening.h"
 #include "broker/handlers/fetch_plan.h"
 
 namespace gregor::broker {
@@ -11,9 +12,10 @@ namespace {
 using Request = protocol::FetchRequest;
 using Response = protocol::FetchResponse;
 
-bool asks_for_unknown_session(const Request& request) {
-  const bool is_full = request.session_epoch == 0 || request.session_epoch == -1;
-  return !is_full;
+Response failed(ErrorCode error) {
+  Response response;
+  response.error_code = error;
+  return response;
 }
 
 Response isolation_refused(const Request& request) {
@@ -82,31 +84,48 @@ bool any_failed(const std::vector<FetchAnswer>& answers) {
   return false;
 }
 
-}  // namespace
-
-runtime::Task<protocol::FetchResponse> FetchHandler::handle(RequestContext& context,
-                                                            protocol::FetchRequest request) {
-  if (asks_for_unknown_session(request)) {
-    Response response;
-    response.error_code = ErrorCode::fetch_session_id_not_found;
-    co_return response;
-  }
-  if (request.isolation_level != 0 && request.isolation_level != 1)
-    co_return isolation_refused(request);
-
-  FetchPlan plan(context, request);
+// What is there, waiting for it as long as the request says.
+runtime::Task<std::vector<FetchAnswer>> read_and_wait(RequestContext& context,
+                                                      const Request& request, FetchPlan& plan) {
   BrokerShard& home = context.shard;
   const runtime::Instant deadline =
       home.shard().clock().now() + std::chrono::milliseconds(request.max_wait_ms);
   for (bool wait = !plan.answers_at_once();;) {
     std::vector<FetchAnswer> answers = co_await read_all(home, plan.parts());
     const std::uint64_t bytes = plan.limit(answers);
-    if (!wait || bytes >= plan.bytes_min() || any_failed(answers))
-      co_return plan.respond(std::move(answers));
+    if (!wait || bytes >= plan.bytes_min() || any_failed(answers)) co_return answers;
     for (std::size_t i = 0; i < answers.size(); ++i)
       plan.parts()[i].seen = answers[i].high_watermark;
     wait = co_await park(context, plan.parts(), plan.bytes_missing(bytes), deadline);
   }
+}
+
+runtime::Task<Response> fetch(RequestContext& context, const Request& request) {
+  FetchOpening opening(context, request);
+  FetchOpening::Opened opened = co_await opening.open();
+  if (opened.error != ErrorCode::none) co_return failed(opened.error);
+  if (request.isolation_level != 0 && request.isolation_level != 1)
+    co_return isolation_refused(request);
+
+  FetchPlan plan(context, request, std::move(opened.list));
+  std::vector<FetchAnswer> answers = co_await read_and_wait(context, request, plan);
+  std::vector<FetchNews> news = plan.news(answers);
+  FetchOpening::End end = co_await opening.end(plan.list(), std::move(news));
+  if (end.error != ErrorCode::none) co_return failed(end.error);
+  Response response = plan.respond(std::move(answers), end.answered);
+  response.session_id = end.session_id;
+  co_return response;
+}
+
+}  // namespace
+
+runtime::Task<protocol::FetchResponse> FetchHandler::handle(RequestContext& context,
+                                                            protocol::FetchRequest request) {
+  if (request.session_id == 0) co_return co_await fetch(context, request);
+  // One after the other, or a pipelined fetch of a session would overtake the one that waits.
+  co_await context.connection.session_turns->take();
+  const Turns::Holder turn(*context.connection.session_turns);
+  co_return co_await fetch(context, request);
 }
 
 }  // namespace gregor::broker

@@ -1,5 +1,5 @@
-// Fetch: reads from partitions, waiting for data if asked to (long polling). Sessions are declined
-// for now.
+// Fetch: reads from partitions, waiting for data if asked to (long polling), in sessions or without
+// (fetch_opening.h).
 #pragma once
 
 #include "broker/request_context.h"

@@ -38,70 +38,58 @@ Response::PartitionData error_row(std::int32_t index, ErrorCode error, bool read
 
 }  // namespace
 
-FetchPlan::FetchPlan(RequestContext& context, const Request& request)
+FetchPlan::FetchPlan(RequestContext& context, const Request& request, FetchList list)
     : context_(context),
       request_(request),
-      is_read_committed_(request.isolation_level == read_committed_level) {
+      is_read_committed_(request.isolation_level == read_committed_level),
+      list_(std::move(list)) {
   const std::int64_t server_max = context.shard.config().fetch_max_bytes;
   bytes_max_ =
       static_cast<std::uint64_t>(std::clamp<std::int64_t>(request.max_bytes, 0, server_max));
   const auto asked_min = static_cast<std::uint64_t>(std::max(request.min_bytes, 0));
   bytes_min_ = std::min(asked_min, bytes_max_);
-  for (std::size_t t = 0; t < request.topics.size(); ++t) {
-    const auto& topic = request.topics[t];
-    std::string_view name = topic.topic;
-    if (context.version >= ids_from_version) {
-      const model::TopicImage* known = context.image->find(topic.topic_id);
-      name = known != nullptr ? std::string_view(known->name) : std::string_view();
-    }
-    // The same partition twice: the last one counts.
-    std::map<std::int32_t, const Request::FetchPartition*> last;
-    for (const auto& partition : topic.partitions) last[partition.partition] = &partition;
-    for (const auto& partition : topic.partitions) {
-      if (last[partition.partition] == &partition) add(t, name, partition);
-    }
-  }
+  places_.reserve(list_.partitions.size());
+  parts_.reserve(list_.partitions.size());
+  for (const FetchList::Partition& partition : list_.partitions) add(partition);
   at_once_ = at_once_ || parts_.empty() || bytes_min_ == 0 || request.max_wait_ms <= 0;
 }
 
-void FetchPlan::add(std::size_t topic, std::string_view name,
-                    const Request::FetchPartition& partition) {
-  const std::int32_t index = partition.partition;
-  if (context_.version >= ids_from_version && name.empty()) {
-    refused_.push_back({topic, index, ErrorCode::unknown_topic_id});
-    return;
-  }
-  if (!authorize(context_, Action::read, ResourceType::topic, name)) {
-    refused_.push_back({topic, index, ErrorCode::topic_authorization_failed});
-    return;
-  }
-  if (context_.image->find(name, model::PartitionIndex(index)) == nullptr) {
-    refused_.push_back({topic, index, ErrorCode::unknown_topic_or_partition});
-    return;
-  }
-  if (request_.max_bytes < 0 || partition.partition_max_bytes < 0) {
-    refused_.push_back({topic, index, ErrorCode::unknown_server_error});
+ErrorCode FetchPlan::refusal_of(const FetchList::Partition& partition) {
+  const std::string_view name = list_.topics[partition.topic].name;
+  if (context_.version >= ids_from_version && name.empty()) return ErrorCode::unknown_topic_id;
+  if (!authorize(context_, Action::read, ResourceType::topic, name))
+    return ErrorCode::topic_authorization_failed;
+  const model::PartitionIndex index(partition.wish.index);
+  if (context_.image->find(name, index) == nullptr) return ErrorCode::unknown_topic_or_partition;
+  if (request_.max_bytes < 0 || partition.wish.bytes_max < 0) {
     at_once_ = true;
-    return;
+    return ErrorCode::unknown_server_error;
   }
   const std::int32_t replica =
       context_.version >= 15 ? request_.replica_state.replica_id : request_.replica_id;
   if (replica >= 0) {
-    refused_.push_back({topic, index, ErrorCode::not_leader_or_follower});
     at_once_ = true;
-    return;
+    return ErrorCode::not_leader_or_follower;
   }
+  return ErrorCode::none;
+}
+
+void FetchPlan::add(const FetchList::Partition& partition) {
+  const ErrorCode refused = refusal_of(partition);
+  places_.push_back({parts_.size(), refused});
+  if (refused != ErrorCode::none) return;
+  const FetchList::Topic& topic = list_.topics[partition.topic];
   FetchPart part;
-  part.topic = name;
-  part.index = index;
-  part.offset = partition.fetch_offset;
-  part.bytes_max = std::min<std::uint64_t>(
-      static_cast<std::uint64_t>(partition.partition_max_bytes), bytes_max_);
-  part.current_leader_epoch = partition.current_leader_epoch;
-  part.last_fetched_epoch = partition.last_fetched_epoch;
+  part.topic = topic.name;
+  part.topic_id = topic.id;
+  part.index = partition.wish.index;
+  part.offset = partition.wish.offset;
+  part.bytes_max =
+      std::min<std::uint64_t>(static_cast<std::uint64_t>(partition.wish.bytes_max), bytes_max_);
+  part.current_leader_epoch = partition.wish.current_leader_epoch;
+  part.last_fetched_epoch = partition.wish.last_fetched_epoch;
   part.is_read_committed = is_read_committed_;
   parts_.push_back(part);
-  part_topics_.push_back(topic);
 }
 
 std::uint64_t FetchPlan::limit(std::vector<FetchAnswer>& answers) const {
@@ -125,25 +113,51 @@ std::uint64_t FetchPlan::limit(std::vector<FetchAnswer>& answers) const {
   return total;
 }
 
-Response FetchPlan::respond(std::vector<FetchAnswer> answers) {
+std::vector<FetchNews> FetchPlan::news(const std::vector<FetchAnswer>& answers) const {
+  std::vector<FetchNews> news;
+  news.reserve(places_.size());
+  for (const Place& place : places_) {
+    FetchNews each;
+    each.error = place.refused;
+    if (place.refused == ErrorCode::none) {
+      const FetchAnswer& answer = answers[place.part];
+      each.error = answer.error;
+      each.high_watermark = answer.high_watermark.value();
+      each.log_start = answer.log_start.value();
+      each.has_records = answer.data.size > 0;
+      each.is_diverging = answer.diverging.has_value();
+    }
+    news.push_back(each);
+  }
+  return news;
+}
+
+Response FetchPlan::respond(std::vector<FetchAnswer> answers, const std::vector<bool>& answered) {
   Response response;
-  std::map<std::size_t, std::size_t> places;  // topic of the request -> topic of the answer
-  auto topic_row = [&](std::size_t topic) -> Response::FetchableTopicResponse& {
-    auto [place, is_new] = places.emplace(topic, response.responses.size());
-    if (is_new) {
+  constexpr std::size_t nowhere = SIZE_MAX;
+  std::vector<std::size_t> rows(list_.topics.size(),
+                                nowhere);  // topic of the list -> of the answer
+  auto topic_row = [&](std::uint32_t topic) -> Response::FetchableTopicResponse& {
+    if (rows[topic] == nowhere) {
+      rows[topic] = response.responses.size();
       Response::FetchableTopicResponse row;
-      row.topic = request_.topics[topic].topic;
-      row.topic_id = request_.topics[topic].topic_id;
+      const FetchList::Topic& named = list_.topics[topic];
+      row.topic_id = named.id;
+      // The names of a session may go before the answer is encoded.
+      if (context_.version < ids_from_version)
+        row.topic = list_.kept.empty() ? named.name : context_.keep(std::string(named.name));
       response.responses.push_back(std::move(row));
     }
-    return response.responses[place->second];
+    return response.responses[rows[topic]];
   };
   std::map<std::size_t, std::vector<std::vector<storage::LogSlice>>>
       slices;  // by topic of the answer
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    FetchAnswer& answer = answers[i];
-    auto& topic = topic_row(part_topics_[i]);
-    auto row = error_row(parts_[i].index, answer.error, is_read_committed_);
+  const auto is_answered = [&](std::size_t i) { return answered.empty() || answered[i]; };
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i].refused != ErrorCode::none || !is_answered(i)) continue;
+    FetchAnswer& answer = answers[places_[i].part];
+    auto& topic = topic_row(list_.partitions[i].topic);
+    auto row = error_row(list_.partitions[i].wish.index, answer.error, is_read_committed_);
     row.high_watermark = answer.high_watermark.value();
     row.last_stable_offset = answer.last_stable.value();
     row.log_start_offset = answer.log_start.value();
@@ -157,12 +171,15 @@ Response FetchPlan::respond(std::vector<FetchAnswer> answers) {
         row.aborted_transactions->push_back({each.producer.value(), each.first.value()});
     }
     if (answer.data.size > 0)
-      slices[places.at(part_topics_[i])].push_back(std::move(answer.data.slices));
+      slices[rows[list_.partitions[i].topic]].push_back(std::move(answer.data.slices));
     topic.partitions.push_back(std::move(row));
   }
-  for (const Refused& refused : refused_) {
-    topic_row(refused.topic)
-        .partitions.push_back(error_row(refused.index, refused.error, is_read_committed_));
+  // What was refused before the read comes last, as in Kafka.
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i].refused == ErrorCode::none || !is_answered(i)) continue;
+    topic_row(list_.partitions[i].topic)
+        .partitions.push_back(
+            error_row(list_.partitions[i].wish.index, places_[i].refused, is_read_committed_));
   }
   for (auto& [topic, of_topic] : slices) {
     for (auto& of_partition : of_topic) context_.slices.push_back(std::move(of_partition));

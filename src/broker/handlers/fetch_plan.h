@@ -1,10 +1,11 @@
-// The connection's side of Fetch without its waiting: a request cut into parts, and the parts'
-// answers put together under the limits on sizes.
+// The connection's side of Fetch without its waiting: what is to be fetched cut into parts, and the
+// parts' answers put together under the limits on sizes.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "broker/fetch_session.h"
 #include "broker/handlers/fetch_reader.h"
 #include "broker/request_context.h"
 #include "protocol/fetch.h"
@@ -15,8 +16,10 @@ namespace gregor::broker {
 class FetchPlan {
  public:
   /// @param request must outlive the plan
-  FetchPlan(RequestContext& context, const protocol::FetchRequest& request);
+  /// @param list    what is to be fetched; names where they are known
+  FetchPlan(RequestContext& context, const protocol::FetchRequest& request, FetchList list);
 
+  [[nodiscard]] const FetchList& list() const { return list_; }
   [[nodiscard]] std::span<FetchPart> parts() { return parts_; }
   /// True if there is nothing to wait for, whatever was read.
   [[nodiscard]] bool answers_at_once() const { return at_once_; }
@@ -27,26 +30,31 @@ class FetchPlan {
     return is_read_committed_ ? 1 : bytes_min_ - bytes_read;
   }
 
-  /// Applies the limits in the order of the request. @return the bytes that the answer would carry
+  /// Applies the limits in the order of the list. @return the bytes that the answer would carry
   std::uint64_t limit(std::vector<FetchAnswer>& answers) const;
 
+  /// What the answers say, per partition of the list.
+  [[nodiscard]] std::vector<FetchNews> news(const std::vector<FetchAnswer>& answers) const;
+
   /// The answer; moves the slices into the context.
-  [[nodiscard]] protocol::FetchResponse respond(std::vector<FetchAnswer> answers);
+  /// @param answered  which partitions of the list it carries; empty = all
+  [[nodiscard]] protocol::FetchResponse respond(std::vector<FetchAnswer> answers,
+                                                const std::vector<bool>& answered);
 
  private:
-  struct Refused {
-    std::size_t topic = 0;
-    std::int32_t index = 0;
-    ErrorCode error = ErrorCode::none;
+  // What becomes of a partition of the list: a part to read, or refused before any read.
+  struct Place {
+    std::size_t part = 0;
+    ErrorCode refused = ErrorCode::none;
   };
-  void add(std::size_t topic, std::string_view name,
-           const protocol::FetchRequest::FetchPartition& partition);
+  [[nodiscard]] ErrorCode refusal_of(const FetchList::Partition& partition);
+  void add(const FetchList::Partition& partition);
 
   RequestContext& context_;
   const protocol::FetchRequest& request_;
+  FetchList list_;
+  std::vector<Place> places_;  // per partition of the list
   std::vector<FetchPart> parts_;
-  std::vector<std::size_t> part_topics_;  // place of a part's topic in the request
-  std::vector<Refused> refused_;          // before any read
   std::uint64_t bytes_max_ = 0;
   std::uint64_t bytes_min_ = 0;
   bool at_once_ = false;

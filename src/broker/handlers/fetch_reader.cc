@@ -36,6 +36,8 @@ runtime::Task<FetchAnswer> read_part(BrokerShard& shard, const FetchPart& part) 
                               part.current_leader_epoch < -1 ? -1 : part.current_leader_epoch);
   if (!found) co_return failed(found.error().code);
   const std::shared_ptr<Partition> partition = std::move(*found);
+  if (!part.topic_id.is_zero() && part.topic_id != partition->topic_id())
+    co_return failed(ErrorCode::inconsistent_topic_id);
   storage::PartitionLog& log = partition->log();
 
   FetchAnswer answer = offsets_of(log);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/broker_shard.h"
+#include "model/uuid.h"
 #include "storage/partition_log.h"
 #include "storage/transaction_index.h"
 
@@ -16,6 +17,7 @@ namespace gregor::broker {
 /// One partition's share of a fetch.
 struct FetchPart {
   std::string_view topic;
+  model::Uuid topic_id;  ///< that it must have; zero = asked for by name
   std::int32_t index = 0;
   std::int64_t offset = 0;
   std::uint64_t bytes_max = 0;
