@@ -137,6 +137,12 @@ Task<void> ControllerEffects::apply_config_changes() {
   }
 }
 
+void ControllerEffects::read_again(const std::vector<std::string>& topics) {
+  Effects out;
+  controller_.on_topics_changed(topics, out);
+  append(std::move(out));
+}
+
 void ControllerEffects::enqueue(controller::Effect effect) {
   queue_.push_back(std::move(effect));
   if (more_) more_->set();

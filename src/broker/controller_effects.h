@@ -54,6 +54,11 @@ class ControllerEffects {
   void set_image(std::shared_ptr<const model::ClusterImage> image) { image_ = std::move(image); }
   [[nodiscard]] controller::Controller& controller() { return controller_; }
 
+  /// The nodes of these topics were changed by this process: the controller looks at them again.
+  void read_again(const std::vector<std::string>& topics);
+  /// The condition of every change that a controller makes.
+  [[nodiscard]] znode::Operation check_epoch() const;
+
  private:
   using Effects = controller::Controller::Effects;
 
@@ -79,7 +84,6 @@ class ControllerEffects {
   runtime::Task<void> remove_topic(std::string name, std::vector<std::string>& removed);
   runtime::Task<metadata::StoreResult<bool>> remove_topic_once(std::string name);
   [[nodiscard]] bool read_failed(const metadata::StoreFailure& failure, const char* what);
-  [[nodiscard]] znode::Operation check_epoch() const;
   [[nodiscard]] std::shared_ptr<const model::ClusterImage> next_image(
       const controller::UpdateMetadata& update) const;
   void wake_waiters();

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "broker/controller_effects.h"
+#include "broker/partition_creation.h"
 #include "broker/store_calls.h"
 #include "znode/path.h"
 #include "znode/topic_node.h"
@@ -392,6 +393,12 @@ Task<Result<void>> ControllerService::start(std::vector<model::BrokerEndpoint> e
 Task<std::vector<TopicCreated>> ControllerService::create_topics(
     std::vector<controller::TopicRequest> topics, CreateOptions options) {
   return state_->create_topics(std::move(topics), options);
+}
+
+Task<std::vector<PartitionsCreated>> ControllerService::create_partitions(
+    std::vector<controller::PartitionsRequest> topics, CreateOptions options) {
+  PartitionCreation creation(state_->shard_, state_->store_, state_->effects_);
+  co_return co_await creation.run(std::move(topics), options);
 }
 
 Task<std::vector<TopicDeleted>> ControllerService::delete_topics(

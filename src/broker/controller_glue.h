@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "broker/adoption.h"
 #include "broker/partition_host.h"
+#include "controller/partition_rules.h"
 #include "controller/topic_rules.h"
 #include "metadata/store.h"
 #include "model/cluster_image.h"
@@ -52,6 +53,13 @@ struct TopicCreated {
   std::int32_t partitions = -1;
   std::int16_t replication_factor = -1;
   model::ConfigEntries configs;  ///< the topic's own
+};
+
+/// Answer for one topic of CreatePartitions.
+struct PartitionsCreated {
+  std::string name;
+  ErrorCode error = ErrorCode::none;
+  std::string message;  ///< empty on success and with request_timed_out
 };
 
 /// Answer for one entry of DeleteTopics.
@@ -102,6 +110,12 @@ class ControllerService {
   /// @return one answer per distinct name: in order, those that occurred more than once last.
   runtime::Task<std::vector<TopicCreated>> create_topics(
       std::vector<controller::TopicRequest> topics, CreateOptions options);
+
+  /// Carries out CreatePartitions. Ends when all new partitions have leaders that serve, or at the
+  /// deadline (request_timed_out; they may still be made).
+  /// @return one answer per distinct name: in order, those that occurred more than once last.
+  runtime::Task<std::vector<PartitionsCreated>> create_partitions(
+      std::vector<controller::PartitionsRequest> topics, CreateOptions options);
 
   /// Carries out DeleteTopics. Ends when the topics are gone (image, logs, store) or at the
   /// deadline; past: not deleted.

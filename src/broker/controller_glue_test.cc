@@ -257,6 +257,72 @@ Task<void> validates(ControllerGlueTest& test) {
 }
 TEST_F(ControllerGlueTest, ValidateOnlyAndPastDeadlinesMakeNothing) { run(validates); }
 
+controller::PartitionsRequest grow(std::string name, std::int32_t count) {
+  return {std::move(name), count, std::nullopt};
+}
+
+Task<void> adds_partitions(ControllerGlueTest& test) {
+  auto node = test.node();
+  co_await start(*node);
+  auto made = co_await node->create(one(topic("a", 2)));
+  std::vector<controller::PartitionsRequest> asked{grow("a", 4), grow("none", 2)};
+  auto checked = co_await node->service.create_partitions(asked, {node->in(5s), true});
+  GREGOR_REQUIRE(checked.size() == 2);
+  EXPECT_EQ(checked[0].error, ErrorCode::none);
+  auto late = co_await node->service.create_partitions(asked, {node->in(0s), false});
+  EXPECT_EQ(late[0].error, ErrorCode::request_timed_out);
+  EXPECT_EQ(node->host.image->find("a")->partitions.size(), 2u) << "nothing was made";
+  auto grown = co_await node->service.create_partitions(asked, {node->in(5s), false});
+  GREGOR_REQUIRE(grown.size() == 2);
+  EXPECT_EQ(grown[0].error, ErrorCode::none) << grown[0].message;
+  EXPECT_EQ(grown[1].error, ErrorCode::unknown_topic_or_partition);
+  const auto* image = node->host.image->find("a");
+  GREGOR_REQUIRE(image->partitions.size() == 4);
+  EXPECT_EQ(image->id, made[0].id);
+  EXPECT_EQ(image->partitions[3].leader, BrokerId(1));
+  EXPECT_TRUE(node->host.leaders[(TopicPartition{"a", PartitionIndex(3)})].is_new);
+  const auto* old = test.server_.tree().find("/brokers/topics/a/partitions/0/state");
+  EXPECT_EQ(old->version, 0) << "the others are left alone";
+  const auto* path = test.server_.tree().find("/brokers/topics/a");
+  const auto node_data = znode::decode_topic("", path->data);
+  EXPECT_EQ(node_data->partitions.size(), 4u);
+  EXPECT_EQ(node_data->topic_id, made[0].id);
+  auto again = co_await node->service.create_partitions(asked, {node->in(5s), false});
+  EXPECT_EQ(again[0].error, ErrorCode::invalid_partitions);
+  co_await stop(*node);
+  node = test.node();
+  co_await start(*node);
+  EXPECT_EQ(node->host.leaders.size(), 4u) << "after a restart";
+  co_await stop(*node);
+}
+TEST_F(ControllerGlueTest, AddsPartitions) { run(adds_partitions); }
+
+// The node is ahead of what the controller has read.
+Task<void> adds_behind_others(ControllerGlueTest& test) {
+  auto node = test.node();
+  co_await start(*node);
+  co_await node->create(one(topic("a", 1)));
+  auto other = test.server_.connect(test.shard());
+  auto there = co_await other->get("/brokers/topics/a", metadata::Watch::no);
+  GREGOR_REQUIRE(there);
+  auto assignment = znode::decode_topic("", there->data);
+  GREGOR_REQUIRE(assignment);
+  assignment->partitions[PartitionIndex(1)] = {BrokerId(1)};
+  znode::op::Set set{"/brokers/topics/a", znode::encode(*assignment), there->stat.version};
+  auto written = co_await other->set(std::move(set));
+  EXPECT_TRUE(written);
+  std::vector<controller::PartitionsRequest> same{grow("a", 2)};
+  auto refused = co_await node->service.create_partitions(same, {node->in(5s), false});
+  EXPECT_EQ(refused[0].error, ErrorCode::invalid_partitions) << "it has two already";
+  std::vector<controller::PartitionsRequest> more{grow("a", 3)};
+  auto grown = co_await node->service.create_partitions(more, {node->in(5s), false});
+  EXPECT_EQ(grown[0].error, ErrorCode::none) << grown[0].message;
+  EXPECT_EQ(node->host.leaders.size(), 3u);
+  co_await stop(*node);
+  co_await other->close();
+}
+TEST_F(ControllerGlueTest, AddsPartitionsToWhatTheNodeSays) { run(adds_behind_others); }
+
 Task<void> creates_many(ControllerGlueTest& test) {
   auto node = test.node();
   co_await start(*node);
@@ -429,6 +495,12 @@ Task<void> under_loss(ControllerGlueTest& test, std::uint64_t seed, int& created
   }
   for (const auto& [partition, told] : node->host.leaders) {
     EXPECT_TRUE(told.leader_epoch == model::LeaderEpoch(0)) << "elected anew without need";
+  }
+  for (std::int32_t count = 3; count < 6; ++count) {
+    std::vector<controller::PartitionsRequest> more{grow("t0", count), grow("t1", count)};
+    auto grown = co_await node->service.create_partitions(more, {node->in(20s), false});
+    for (const auto& each : grown) EXPECT_EQ(each.error, ErrorCode::none) << each.message;
+    EXPECT_EQ(node->host.image->find("t1")->partitions.size(), static_cast<std::size_t>(count));
   }
   std::vector<controller::DeletionRequest> ask(1);
   ask[0].name = "t0";

@@ -175,6 +175,15 @@ void Controller::on_topic_list(const std::vector<std::string>& names, Effects& o
   start_deletions(out);
 }
 
+void Controller::on_topics_changed(const std::vector<std::string>& names, Effects& out) {
+  if (!active_) return;
+  effect::ReadTopics read;
+  for (const auto& name : names) {
+    if (state_.topics.contains(name)) read.names.push_back(name);
+  }
+  if (!read.names.empty()) out.emplace_back(std::move(read));
+}
+
 void Controller::on_topics_read(std::vector<LoadedTopic> topics, Effects& out) {
   if (!active_) return;
   News news;

@@ -37,6 +37,8 @@ class Controller {
   void on_brokers(std::map<model::BrokerId, model::BrokerImage> brokers, Effects& out);
   /// Names of all topics. New ones are read; those that have gone are dropped.
   void on_topic_list(const std::vector<std::string>& names, Effects& out);
+  /// Nodes of topics were changed: they are read again. Unknown ones are ignored.
+  void on_topics_changed(const std::vector<std::string>& names, Effects& out);
   void on_topics_read(std::vector<LoadedTopic> topics, Effects& out);
   /// A topic's own configs as they are now. @return false if it is not known: they are read with it
   bool on_topic_configs(const std::string& name,

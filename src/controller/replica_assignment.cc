@@ -94,4 +94,33 @@ Result<std::vector<std::vector<BrokerId>>> assign_replicas(std::vector<BrokerPla
   return assignment;
 }
 
+Result<void> check_replicas(const std::vector<std::int32_t>& ids,
+                            std::optional<std::size_t> expected,
+                            const std::vector<BrokerPlace>& brokers) {
+  const auto bad = [](std::string text) {
+    return fail(ErrorCode::invalid_replica_assignment, std::move(text));
+  };
+  if (ids.empty()) return bad("The manual partition assignment includes an empty replica list.");
+  std::set<std::int32_t> seen;
+  for (const auto id : ids) {
+    const bool known = std::any_of(brokers.begin(), brokers.end(),
+                                   [id](const BrokerPlace& b) { return b.id.value() == id; });
+    if (!known) {
+      return bad("The manual partition assignment includes broker " + std::to_string(id) +
+                 ", but no such broker is registered.");
+    }
+    if (!seen.insert(id).second) {
+      return bad("The manual partition assignment includes the broker " + std::to_string(id) +
+                 " more than once.");
+    }
+  }
+  if (expected && *expected != ids.size()) {
+    return bad("The manual partition assignment includes a partition with " +
+               std::to_string(ids.size()) +
+               " replica(s), but this is not consistent with previous partitions, which have " +
+               std::to_string(*expected) + " replica(s).");
+  }
+  return {};
+}
+
 }  // namespace gregor::controller

@@ -33,4 +33,13 @@ struct AssignmentRequest {
 [[nodiscard]] Result<std::vector<std::vector<model::BrokerId>>> assign_replicas(
     std::vector<BrokerPlace> brokers, const AssignmentRequest& request);
 
+/// Checks the replicas that a client has chosen for a partition.
+///
+/// @param expected  how many there must be; nullopt = any number above 0
+/// @param brokers   live ones
+/// @errors  invalid_replica_assignment: none, unknown or repeated brokers, another number
+[[nodiscard]] Result<void> check_replicas(const std::vector<std::int32_t>& ids,
+                                          std::optional<std::size_t> expected,
+                                          const std::vector<BrokerPlace>& brokers);
+
 }  // namespace gregor::controller

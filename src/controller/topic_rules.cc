@@ -50,36 +50,6 @@ Result<model::ConfigEntries> check_configs(const TopicRequest& request,
   return context.configs->check(given);
 }
 
-Result<void> check_manual_replicas(const TopicRequest::Assignment& assignment,
-                                   std::optional<std::size_t> expected,
-                                   const TopicRulesContext& context) {
-  const auto bad = [](std::string text) {
-    return fail(ErrorCode::invalid_replica_assignment, std::move(text));
-  };
-  if (assignment.brokers.empty())
-    return bad("The manual partition assignment includes an empty replica list.");
-  std::set<std::int32_t> seen;
-  for (const auto id : assignment.brokers) {
-    const bool known = std::any_of(context.brokers.begin(), context.brokers.end(),
-                                   [id](const BrokerPlace& b) { return b.id.value() == id; });
-    if (!known) {
-      return bad("The manual partition assignment includes broker " + std::to_string(id) +
-                 ", but no such broker is registered.");
-    }
-    if (!seen.insert(id).second) {
-      return bad("The manual partition assignment includes the broker " + std::to_string(id) +
-                 " more than once.");
-    }
-  }
-  if (expected && *expected != assignment.brokers.size()) {
-    return bad("The manual partition assignment includes a partition with " +
-               std::to_string(assignment.brokers.size()) +
-               " replica(s), but this is not consistent with previous partitions, which have " +
-               std::to_string(*expected) + " replica(s).");
-  }
-  return {};
-}
-
 using Assignment = std::vector<std::vector<BrokerId>>;
 
 Result<Assignment> manual_assignment(const TopicRequest& request,
@@ -102,7 +72,7 @@ Result<Assignment> manual_assignment(const TopicRequest& request,
                   "Found multiple manual partition assignments for partition " +
                       std::to_string(assignment.partition));
     }
-    if (auto ok = check_manual_replicas(assignment, replicas, context); !ok)
+    if (auto ok = check_replicas(assignment.brokers, replicas, context.brokers); !ok)
       return fail(std::move(ok.error()));
     replicas = assignment.brokers.size();
     auto& ids = by_partition[assignment.partition];

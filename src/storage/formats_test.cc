@@ -178,6 +178,7 @@ TEST(LeaderEpochCache, answers_where_an_epoch_ends) {
   const LeaderEpochCache cache(std::vector{at(2, 10), at(5, 20)});
   const Offset end(30);
   EXPECT_EQ(cache.end_of(LeaderEpoch(-1), end), at(-1, -1));
+  EXPECT_EQ(cache.end_of(LeaderEpoch(-2), end), at(-2, 10));
   EXPECT_EQ(cache.end_of(LeaderEpoch(5), end), at(5, 30));
   EXPECT_EQ(cache.end_of(LeaderEpoch(6), end), at(-1, -1));
   EXPECT_EQ(cache.end_of(LeaderEpoch(1), end), at(1, 10));

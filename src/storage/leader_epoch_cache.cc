@@ -54,7 +54,7 @@ LeaderEpoch LeaderEpochCache::epoch_at(Offset offset) const {
 }
 
 EpochStart LeaderEpochCache::end_of(LeaderEpoch requested, Offset log_end) const {
-  if (requested < LeaderEpoch(0) || entries_.empty() || requested > latest()) return {};
+  if (requested == LeaderEpoch(-1) || entries_.empty() || requested > latest()) return {};
   if (requested == latest()) return {requested, log_end};
   const auto higher =
       std::find_if(entries_.begin(), entries_.end(),

@@ -33,6 +33,7 @@ class LeaderEpochCache {
   [[nodiscard]] model::LeaderEpoch epoch_at(model::Offset offset) const;
 
   /// Epoch and the end of its records, for a follower that asks for `requested`. -1, -1: unknown.
+  /// An epoch below the first one ends where that begins, as in Kafka.
   [[nodiscard]] EpochStart end_of(model::LeaderEpoch requested, model::Offset log_end) const;
 
  private:

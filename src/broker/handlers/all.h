@@ -5,10 +5,13 @@
 
 #include "broker/handlers/alter_configs.h"
 #include "broker/handlers/api_versions.h"
+#include "broker/handlers/create_partitions.h"
 #include "broker/handlers/create_topics.h"
 #include "broker/handlers/delete_topics.h"
+#include "broker/handlers/describe_cluster.h"
 #include "broker/handlers/describe_configs.h"
 #include "broker/handlers/describe_producers.h"
+#include "broker/handlers/describe_topic_partitions.h"
 #include "broker/handlers/fetch.h"
 #include "broker/handlers/find_coordinator.h"
 #include "broker/handlers/incremental_alter_configs.h"
@@ -16,6 +19,7 @@
 #include "broker/handlers/list_config_resources.h"
 #include "broker/handlers/list_offsets.h"
 #include "broker/handlers/metadata.h"
+#include "broker/handlers/offset_for_leader_epoch.h"
 #include "broker/handlers/produce.h"
 
 namespace gregor::broker {
@@ -24,6 +28,8 @@ using AllHandlers =
     std::tuple<ProduceHandler, FetchHandler, ListOffsetsHandler, MetadataHandler,
                FindCoordinatorHandler, ApiVersionsHandler, CreateTopicsHandler, DeleteTopicsHandler,
                InitProducerIdHandler, DescribeConfigsHandler, ListConfigResourcesHandler,
-               AlterConfigsHandler, IncrementalAlterConfigsHandler, DescribeProducersHandler>;
+               AlterConfigsHandler, IncrementalAlterConfigsHandler, DescribeProducersHandler,
+               CreatePartitionsHandler, DescribeClusterHandler, OffsetForLeaderEpochHandler,
+               DescribeTopicPartitionsHandler>;
 
 }  // namespace gregor::broker

@@ -16,9 +16,6 @@ namespace {
 using Request = protocol::MetadataRequest;
 using Response = protocol::MetadataResponse;
 
-// Bit sets of the operations that are allowed without an authorizer. Source: KIP-430.
-constexpr std::int32_t all_cluster_operations = 8096;
-constexpr std::int32_t all_topic_operations = 3576;
 constexpr std::chrono::seconds auto_create_wait{5};
 
 void add_brokers(const RequestContext& context, Response& answer) {
