@@ -108,6 +108,7 @@ int run_server_command(const ServerArguments& arguments, const ServerEnvironment
     log::info(component, "the configuration is valid");
     return 0;
   }
+  if (::geteuid() == 0) log::warn(component, "this runs as root; a user of its own is enough");
   return environment.run(*loaded.config);
 }
 

@@ -175,6 +175,12 @@ Result<void> derive_log_dirs(BrokerConfig& config) {
     }
     config.log_dirs.push_back(path);
   }
+  for (const auto& path : seen) {
+    const auto inner = seen.lower_bound(path + "/");
+    if (inner == seen.end() || !inner->starts_with(path + "/")) continue;
+    return fail(ErrorCode::invalid_config,
+                fmt::format("log.dirs: {} lies within {}", *inner, path));
+  }
   if (config.log_dirs.empty()) {
     return fail(ErrorCode::invalid_config,
                 "log.dirs: at least one log directory must be defined by log.dirs or log.dir");
@@ -223,6 +229,29 @@ Result<void> derive_connection_limits(BrokerConfig& config) {
   return {};
 }
 
+/// Settings that are allowed together and hardly meant so.
+void warn_of_contradictions(const BrokerConfig& config, LoadedConfig& out) {
+  const auto warn = [&out](std::string text) { out.warnings.push_back(std::move(text)); };
+  if (config.min_insync_replicas > config.default_replication_factor) {
+    warn(
+        fmt::format("min.insync.replicas is {} and default.replication.factor {}: topics made "
+                    "with the defaults take no acks=all",
+                    config.min_insync_replicas, config.default_replication_factor));
+  }
+  if (config.message_max_bytes > config.socket_request_max_bytes) {
+    warn(
+        fmt::format("message.max.bytes is {} and socket.request.max.bytes {}: a batch of that "
+                    "size never arrives",
+                    config.message_max_bytes, config.socket_request_max_bytes));
+  }
+  if (config.log_retention_bytes >= 0 && config.log_segment_bytes > config.log_retention_bytes) {
+    warn(
+        fmt::format("log.segment.bytes is {} and log.retention.bytes {}: only whole segments are "
+                    "removed, so more is kept",
+                    config.log_segment_bytes, config.log_retention_bytes));
+  }
+}
+
 void derive_logging(BrokerConfig& config) {
   const auto& level = config.gregor_log_level;
   config.log_level = level == "debug"   ? log::Level::debug
@@ -242,6 +271,7 @@ void derive_all(BrokerConfig& config, const std::string& host_name, LoadedConfig
   note(derive_broker_id(config));
   note(check_relations(config));
   note(derive_connection_limits(config));
+  warn_of_contradictions(config, out);
   if (config.queued_max_request_bytes > 0)
     config.frame_bytes_max_total = config.queued_max_request_bytes;
   derive_logging(config);

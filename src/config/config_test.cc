@@ -209,6 +209,26 @@ TEST(Loader, Relations) {
       ElementsAre(HasSubstr("conflict")));
 }
 
+TEST(Loader, WhatIsHardlyMeantSoIsWarnedOf) {
+  for (const auto& settings :
+       std::vector<std::vector<std::string>>{{"min.insync.replicas=2"},
+                                             {"message.max.bytes=2000000000"},
+                                             {"log.retention.bytes=1000"}}) {
+    const auto loaded = load_settings(settings);
+    EXPECT_TRUE(loaded.config.has_value());
+    EXPECT_THAT(loaded.warnings,
+                ElementsAre(HasSubstr(settings[0].substr(0, settings[0].find('=')))));
+  }
+  EXPECT_THAT(load_settings({"min.insync.replicas=2", "default.replication.factor=2"}).warnings,
+              IsEmpty());
+}
+
+TEST(Loader, LogDirsWithinEachOtherAreRefused) {
+  EXPECT_THAT(load_settings({"log.dirs=/a/b,/a"}).errors,
+              ElementsAre(HasSubstr("/a/b lies within /a")));
+  EXPECT_TRUE(load_settings({"log.dirs=/a,/a-b,/ab"}).config.has_value());
+}
+
 TEST(Loader, InterBrokerListener) {
   const std::string map = "listener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT";
   const std::string listeners = "listeners=A://127.0.0.1:1,B://127.0.0.1:2";

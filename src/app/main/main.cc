@@ -19,6 +19,7 @@ constexpr const char* examples =
     "  kcat -C -b 127.0.0.1:9092 -t greetings -e\n"
     "  gregor server --help                       options of the broker\n";
 
+constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 
 }  // namespace
@@ -40,7 +41,8 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (
       const CLI::ParseError& error) {  // CLI11 reports by exceptions, help and version included
-    return app.exit(error) == 0 ? 0 : exit_usage;
+    if (app.exit(error) != 0) return exit_usage;
+    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? 0 : exit_failed;
   }
   if (*server) return gregor::app::run_server_command(arguments, gregor::app::system_environment());
   return exit_usage;

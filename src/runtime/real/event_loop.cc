@@ -30,6 +30,11 @@ std::chrono::steady_clock::time_point steady(Instant when) {
   return std::chrono::steady_clock::time_point(when.time_since_epoch());
 }
 
+bool is_ignored(int number) {
+  struct sigaction now {};
+  return ::sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 // Fills the slot and resumes the coroutine that owns it.
 struct Resume {
   Completion* completion;
@@ -201,7 +206,8 @@ void EventLoop::set_alarm(Instant when) {
 Result<void> EventLoop::on_signal(UniqueFunction<void(int)> callback) {
   GREGOR_ASSERT(!state_->signal_callback);
   state_->signal_callback = std::move(callback);
-  for (const int number : {SIGTERM, SIGINT}) {
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    if (number == SIGHUP && is_ignored(number)) continue;  // nohup
     error_code error;
     state_->signals.add(number, error);
     if (error)

@@ -86,8 +86,8 @@ class EventLoop {
   /// Sets the one alarm, or moves it.
   void set_alarm(Instant when);
 
-  /// Takes SIGTERM and SIGINT from now on and calls `callback` for each in the loop. Once, before
-  /// run().
+  /// Takes SIGTERM, SIGINT and SIGHUP (unless it is ignored) from now on and calls `callback` for
+  /// each in the loop. Once, before run().
   [[nodiscard]] Result<void> on_signal(UniqueFunction<void(int)> callback);
 
   /// Watches a non-blocking descriptor and owns it from here on, also on an error.
