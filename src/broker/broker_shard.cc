@@ -31,7 +31,8 @@ BrokerShard::BrokerShard(runtime::Shard& shard, BrokerShared& shared)
       notices_([this](NoticeId notice) {
         const runtime::ShardId home = ParkedFetches::home_of(notice);
         BrokerShard* waiting = &peer(home);
-        waiting->shard_.post([waiting, notice] { waiting->parked_.wake(notice); });
+        waiting->shard_.post(
+            [waiting, notice, from = shard_.id()] { waiting->parked_.wake(notice, from); });
       }),
       fetch_sessions_(session_limits(shared.config, shard)) {}
 

@@ -61,6 +61,7 @@ class BrokerShard {
   [[nodiscard]] ControllerService& controller() { return *shared_.controller; }
   [[nodiscard]] ProducerIds& producer_ids() { return *shared_.producer_ids; }
   [[nodiscard]] ConfigAlterations& config_alterations() { return *shared_.config_alterations; }
+  [[nodiscard]] std::size_t shard_count() const { return shared_.shards.size(); }
   [[nodiscard]] BrokerShard& peer(runtime::ShardId id) { return *shared_.shards[id.value()]; }
   [[nodiscard]] runtime::ShardId owner(std::string_view topic, std::int32_t partition) const {
     return owner_of(topic, model::PartitionIndex(partition),

@@ -56,6 +56,7 @@ Connection::Connection(runtime::Shard& shard, std::unique_ptr<runtime::Stream> s
       budget_(budget),
       session_turns_(shard) {
   info_.disconnect = &disconnect_;
+  info_.fetch_notice = &fetch_notice_;
   info_.session_turns = &session_turns_;
   last_received_ = last_sent_ = shard_.clock().now();
 }
@@ -67,6 +68,7 @@ runtime::Task<void> Connection::serve(const FrameHandler& handler) {
   reading_ = Reading::ended;
   disconnect_.set();
   co_await requests_.join();
+  if (fetch_notice_.take_back) fetch_notice_.take_back();
   stream_->close();
 }
 

@@ -35,13 +35,21 @@ class Disconnect {
   bool set_ = false;
 };
 
+/// The name under which a connection's fetches leave notices, one fetch at a time.
+struct FetchNoticeSlot {
+  std::uint64_t notice = 0;  ///< 0 = none yet
+  bool is_taken = false;
+  UniqueFunction<void()> take_back;  ///< called when the connection has ended
+};
+
 /// Who is connected and through which door.
 struct ConnectionInfo {
   std::string listener;  ///< listener name, e.g. PLAINTEXT
   std::string principal = "User:ANONYMOUS";
   runtime::SocketAddress peer;
-  Disconnect* disconnect = nullptr;  ///< of this connection
-  Turns* session_turns = nullptr;    ///< of this connection: fetches of sessions, one at a time
+  Disconnect* disconnect = nullptr;         ///< of this connection
+  FetchNoticeSlot* fetch_notice = nullptr;  ///< of this connection
+  Turns* session_turns = nullptr;  ///< of this connection: fetches of sessions, one at a time
 };
 
 struct ConnectionLimits {
@@ -129,6 +137,7 @@ class Connection {
   bool stopping_ = false;
   bool closed_ = false;
   Disconnect disconnect_;
+  FetchNoticeSlot fetch_notice_;
   runtime::Instant frame_started_{};
   std::int64_t frame_received_ = 0;
   runtime::Instant last_received_{};

@@ -6,17 +6,17 @@
 
 namespace gregor::broker {
 
-NoticeId ParkedFetches::add(runtime::OneShot& signal) {
-  const NoticeId notice = (std::uint64_t{shard_.id().value()} << 48) | next_++;
-  parked_.emplace(notice, &signal);
-  return notice;
-}
+NoticeId ParkedFetches::make_id() { return (std::uint64_t{shard_.id().value()} << 48) | next_++; }
 
-void ParkedFetches::wake(NoticeId notice) {
-  if (auto found = parked_.find(notice); found != parked_.end()) found->second->set();
+void ParkedFetches::wake(NoticeId notice, runtime::ShardId from) {
+  const auto found = parked_.find(notice);
+  if (found == parked_.end()) return;
+  found->second->woken_by.push_back(from);
+  found->second->signal->set();
 }
 
 void FetchNotices::arm(NoticeId notice, std::uint64_t bytes_wanted, std::vector<Place> places) {
+  disarm(notice);
   Armed& armed = armed_[notice];
   armed.bytes_missing = bytes_wanted;
   for (const Place& place : places) armed.partitions.push_back(place.partition);

@@ -12,6 +12,12 @@
 
 namespace gregor::broker {
 
+/// A fetch that waits.
+struct ParkedFetch {
+  runtime::OneShot* signal = nullptr;
+  std::vector<runtime::ShardId> woken_by;
+};
+
 /// The waiting side: one shard's parked fetches.
 ///
 /// Thread: the connection's shard.
@@ -19,11 +25,14 @@ class ParkedFetches {
  public:
   explicit ParkedFetches(runtime::Shard& shard) : shard_(shard) {}
 
-  /// A new name for a fetch that is about to park; wake(name) sets `signal` until remove(name).
-  [[nodiscard]] NoticeId add(runtime::OneShot& signal);
+  /// A new name, for a fetch or for all fetches of a connection.
+  [[nodiscard]] NoticeId make_id();
+  /// wake(name) tells `fetch` until remove(name).
+  void add(NoticeId notice, ParkedFetch& fetch) { parked_.insert_or_assign(notice, &fetch); }
   void remove(NoticeId notice) { parked_.erase(notice); }
   /// Unknown names (answered meanwhile) are ignored.
-  void wake(NoticeId notice);
+  /// @param from  the shard whose notice has fired
+  void wake(NoticeId notice, runtime::ShardId from);
   [[nodiscard]] std::size_t size() const { return parked_.size(); }
 
   [[nodiscard]] static runtime::ShardId home_of(NoticeId notice) {
@@ -32,7 +41,7 @@ class ParkedFetches {
 
  private:
   runtime::Shard& shard_;
-  std::map<NoticeId, runtime::OneShot*> parked_;
+  std::map<NoticeId, ParkedFetch*> parked_;
   std::uint64_t next_ = 1;
 };
 
@@ -49,7 +58,7 @@ class FetchNotices {
     model::Offset seen;  ///< high watermark that the fetch has read up to
   };
   /// Fires once, when the partitions have together grown by `bytes_wanted` since they were read, or
-  /// one of them goes.
+  /// one of them goes. Replaces a notice of the same name.
   void arm(NoticeId notice, std::uint64_t bytes_wanted, std::vector<Place> places);
   void disarm(NoticeId notice);
   /// Called by the partitions.

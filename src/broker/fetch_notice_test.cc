@@ -41,6 +41,19 @@ TEST(FetchNoticesTest, ManyNoticesDoNotMix) {
   EXPECT_EQ(woken.back(), 2U);
 }
 
+TEST(FetchNoticesTest, ANoticeReplacesTheOneOfTheSameName) {
+  std::vector<NoticeId> woken;
+  FetchNotices notices([&](NoticeId notice) { woken.push_back(notice); });
+  notices.arm(1, 10, {});
+  notices.progress(1, 9);
+  notices.arm(1, 10, {});
+  EXPECT_EQ(notices.size(), 1U);
+  notices.progress(1, 9);
+  EXPECT_TRUE(woken.empty());
+  notices.progress(1, 1);
+  EXPECT_EQ(woken, std::vector<NoticeId>{1});
+}
+
 TEST(ParkedFetchesTest, TheHomeShardIsInTheName) {
   const NoticeId notice = (std::uint64_t{3} << 48) | 99;
   EXPECT_EQ(ParkedFetches::home_of(notice), runtime::ShardId(3));

@@ -5,6 +5,7 @@
 
 #include "broker/handlers/fetch_opening.h"
 #include "broker/handlers/fetch_plan.h"
+#include "broker/handlers/fetch_waiting.h"
 
 namespace gregor::broker {
 namespace {
@@ -38,68 +39,6 @@ Response isolation_refused(const Request& request) {
   return response;
 }
 
-runtime::Task<std::vector<FetchAnswer>> read_all(BrokerShard& home, std::span<FetchPart> parts) {
-  auto owner = [&home](const FetchPart& part) { return home.owner(part.topic, part.index); };
-  auto work = [&home](runtime::ShardId target, std::span<FetchPart* const> group) {
-    return read_parts(home.peer(target), group);
-  };
-  co_return co_await scatter<FetchAnswer>(home.shard(), parts, owner, work);
-}
-
-runtime::Task<std::vector<bool>> arm_group(BrokerShard& shard, NoticeId notice,
-                                           std::uint64_t bytes_wanted,
-                                           std::span<FetchPart* const> parts) {
-  arm_notice(shard, notice, bytes_wanted, parts);
-  co_return std::vector<bool>();
-}
-
-// Waits for `bytes_wanted` more bytes, the deadline or the peer's going. @return false when there
-// is no point in reading again.
-runtime::Task<bool> park(RequestContext& context, std::span<FetchPart> parts,
-                         std::uint64_t bytes_wanted, runtime::Instant deadline) {
-  BrokerShard& home = context.shard;
-  runtime::OneShot signal(home.shard());
-  const NoticeId notice = home.parked().add(signal);
-  context.connection.disconnect->add(&signal);
-  auto owner = [&home](const FetchPart& part) { return home.owner(part.topic, part.index); };
-  auto arm = [&home, notice, bytes_wanted](runtime::ShardId target,
-                                           std::span<FetchPart* const> group) {
-    return arm_group(home.peer(target), notice, bytes_wanted, group);
-  };
-  co_await scatter<bool>(home.shard(), parts, owner, arm);
-  const bool woken = co_await signal.wait_until(deadline);
-  context.connection.disconnect->remove(&signal);
-  home.parked().remove(notice);
-  for (std::uint32_t i = 0; i < home.shard().count(); ++i) {
-    BrokerShard* armed = &home.peer(runtime::ShardId(i));
-    armed->shard().post([armed, notice] { armed->notices().disarm(notice); });
-  }
-  co_return woken && !context.connection.disconnect->is_set();
-}
-
-bool any_failed(const std::vector<FetchAnswer>& answers) {
-  for (const FetchAnswer& answer : answers) {
-    if (answer.error != ErrorCode::none || answer.diverging) return true;
-  }
-  return false;
-}
-
-// What is there, waiting for it as long as the request says.
-runtime::Task<std::vector<FetchAnswer>> read_and_wait(RequestContext& context,
-                                                      const Request& request, FetchPlan& plan) {
-  BrokerShard& home = context.shard;
-  const runtime::Instant deadline =
-      home.shard().clock().now() + std::chrono::milliseconds(request.max_wait_ms);
-  for (bool wait = !plan.answers_at_once();;) {
-    std::vector<FetchAnswer> answers = co_await read_all(home, plan.parts());
-    const std::uint64_t bytes = plan.limit(answers);
-    if (!wait || bytes >= plan.bytes_min() || any_failed(answers)) co_return answers;
-    for (std::size_t i = 0; i < answers.size(); ++i)
-      plan.parts()[i].seen = answers[i].high_watermark;
-    wait = co_await park(context, plan.parts(), plan.bytes_missing(bytes), deadline);
-  }
-}
-
 runtime::Task<Response> fetch(RequestContext& context, const Request& request) {
   FetchOpening opening(context, request);
   FetchOpening::Opened opened = co_await opening.open();
@@ -108,7 +47,9 @@ runtime::Task<Response> fetch(RequestContext& context, const Request& request) {
     co_return isolation_refused(request);
 
   FetchPlan plan(context, request, std::move(opened.list));
-  std::vector<FetchAnswer> answers = co_await read_and_wait(context, request, plan);
+  const runtime::Instant deadline =
+      context.shard.shard().clock().now() + std::chrono::milliseconds(request.max_wait_ms);
+  std::vector<FetchAnswer> answers = co_await read_and_wait(context, plan, deadline);
   std::vector<FetchNews> news = plan.news(answers);
   FetchOpening::End end = co_await opening.end(plan.list(), std::move(news));
   if (end.error != ErrorCode::none) co_return failed(end.error);

@@ -79,24 +79,29 @@ runtime::Task<FetchAnswer> read_part(BrokerShard& shard, const FetchPart& part) 
 }  // namespace
 
 runtime::Task<std::vector<FetchAnswer>> read_parts(BrokerShard& shard,
-                                                   std::span<FetchPart* const> parts) {
+                                                   std::span<FetchPart* const> parts,
+                                                   std::optional<NoticeOrder> order) {
   std::vector<FetchAnswer> answers;
   answers.reserve(parts.size());
-  for (const FetchPart* part : parts) {
+  bool is_empty = true;
+  for (FetchPart* part : parts) {
     FetchAnswer answer = co_await read_part(shard, *part);
+    part->seen = answer.high_watermark;
+    const bool has_news = answer.error != ErrorCode::none || answer.diverging;
+    is_empty = is_empty && !has_news && answer.data.size == 0;
     answers.push_back(std::move(answer));
   }
+  if (order && is_empty) arm_notice(shard, *order, parts);
   co_return answers;
 }
 
-void arm_notice(BrokerShard& shard, NoticeId notice, std::uint64_t bytes_wanted,
-                std::span<FetchPart* const> parts) {
+void arm_notice(BrokerShard& shard, NoticeOrder order, std::span<FetchPart* const> parts) {
   std::vector<FetchNotices::Place> places;
   for (const FetchPart* part : parts) {
     if (auto partition = shard.find(part->topic, part->index))
       places.push_back({std::move(partition), part->seen});
   }
-  shard.notices().arm(notice, bytes_wanted, std::move(places));
+  shard.notices().arm(order.notice, order.bytes_wanted, std::move(places));
 }
 
 }  // namespace gregor::broker

@@ -37,13 +37,21 @@ struct FetchAnswer {
   std::vector<storage::AbortedTransaction> aborted;  ///< those that a read_committed reader skips
 };
 
-/// Reads each part, the first batch whole even above its limit. Thread: the owning shard.
-runtime::Task<std::vector<FetchAnswer>> read_parts(BrokerShard& shard,
-                                                   std::span<FetchPart* const> parts);
+/// A notice that is to be left on a shard.
+struct NoticeOrder {
+  NoticeId notice = 0;
+  std::uint64_t bytes_wanted = 0;  ///< of that shard's partitions together
+};
 
-/// Leaves a notice that fires when these partitions have together grown by `bytes_wanted`, or one
-/// has gone.
-void arm_notice(BrokerShard& shard, NoticeId notice, std::uint64_t bytes_wanted,
-                std::span<FetchPart* const> parts);
+/// Reads each part, the first batch whole even above its limit, and notes what it has seen. Leaves
+/// the notice, if one is ordered, when there was nothing to read and no error. Thread: the owning
+/// shard.
+runtime::Task<std::vector<FetchAnswer>> read_parts(BrokerShard& shard,
+                                                   std::span<FetchPart* const> parts,
+                                                   std::optional<NoticeOrder> order);
+
+/// Leaves a notice that fires when these partitions have grown so far beyond what was seen of them,
+/// or one has gone. Replaces one of the same name.
+void arm_notice(BrokerShard& shard, NoticeOrder order, std::span<FetchPart* const> parts);
 
 }  // namespace gregor::broker
