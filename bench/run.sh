@@ -16,7 +16,7 @@ finish() {
 }
 trap finish EXIT
 
-gregor=("$tree/gregor" server --set "listeners=PLAINTEXT://127.0.0.1:$gregor_port" --set "log.dirs=$dir/gregor")
+gregor=("$tree/gregor" server --set "listeners=PLAINTEXT://127.0.0.1:$gregor_port" --set "log.dirs=$dir/gregor" --set http.listeners=127.0.0.1:0)
 median() { sort -n | awk '{v[NR] = $1} END {printf "%.3f s (median of %d: %.3f..%.3f)\n", v[int((NR + 1) / 2)], NR, v[1], v[NR]}'; }
 starts() { # address command...
   local i; for i in $(seq "${STARTS:-5}"); do ./ready.py "$@" | sed 's/ready_s=\([0-9.]*\).*/\1/'; sleep 1; done | median

@@ -13,6 +13,10 @@
 #include "metadata/embedded/embedded_store.h"
 #include "runtime/real/real_runtime.h"
 
+#ifndef GREGOR_VERSION
+#error "GREGOR_VERSION is set by CMake"
+#endif
+
 namespace gregor::app {
 namespace {
 
@@ -38,9 +42,11 @@ void say_ready(const broker::ServerFacts& facts) {
   }
   log::info(component, "ready: {}; broker {} of cluster {}; data in {}", addresses,
             facts.broker_id.value(), facts.cluster_id, fmt::join(facts.log_dirs, ", "));
-  const config::Listener& first = facts.listeners.front();
-  const std::string host = first.host.empty() ? "127.0.0.1" : first.host;
-  log::info(component, "try: echo hello | kcat -b {}:{} -t greetings -P", host, first.port);
+  for (const config::Listener& listener : facts.http_listeners) {
+    log::info(component, "health, metrics and state: http://{}/", config::address_of(listener));
+  }
+  log::info(component, "try: echo hello | kcat -b {} -t greetings -P",
+            config::address_of(facts.listeners.front()));
 }
 
 // What main's thread and shard 0 share of one run.
@@ -108,6 +114,8 @@ int run_server(const config::BrokerConfig& config) {
   server.config = config;
   server.open_store = open_embedded;
   server.connections_by_descriptors = *slots;
+  server.version = GREGOR_VERSION;
+  server.process_usage = runtime::real::process_usage;
   for (std::uint32_t i = 0; i < machine.shard_count(); ++i)
     server.shards.push_back(&machine.shard(runtime::ShardId(i)));
   Run run{broker::Server(std::move(server)), runtime::OneShot(machine.shard(runtime::ShardId(0)))};

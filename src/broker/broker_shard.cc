@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "broker/served_api.h"
+
 namespace gregor::broker {
 namespace {
 
@@ -34,7 +36,9 @@ BrokerShard::BrokerShard(runtime::Shard& shard, BrokerShared& shared)
         waiting->shard_.post(
             [waiting, notice, from = shard_.id()] { waiting->parked_.wake(notice, from); });
       }),
-      fetch_sessions_(session_limits(shared.config, shard)) {}
+      fetch_sessions_(session_limits(shared.config, shard)) {
+  counters_.apis.resize(served_apis().size());
+}
 
 std::shared_ptr<Partition> BrokerShard::find(std::string_view topic, std::int32_t partition) const {
   auto found = partitions_.find(Name{topic, partition});
@@ -64,6 +68,15 @@ std::vector<std::shared_ptr<Partition>> BrokerShard::of_topic(std::string_view t
        at != partitions_.end() && at->first.topic == topic; ++at) {
     list.push_back(at->second);
   }
+  return list;
+}
+
+std::vector<std::shared_ptr<Partition>> BrokerShard::some_after(const model::TopicPartition& last,
+                                                                std::size_t count) const {
+  std::vector<std::shared_ptr<Partition>> list;
+  for (auto place = partitions_.upper_bound(last);
+       place != partitions_.end() && list.size() < count; ++place)
+    list.push_back(place->second);
   return list;
 }
 

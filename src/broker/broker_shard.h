@@ -14,6 +14,7 @@
 #include "broker/fetch_notice.h"
 #include "broker/fetch_session.h"
 #include "broker/partition.h"
+#include "broker/shard_counters.h"
 #include "broker/shard_scatter.h"
 #include "config/broker_config.h"
 #include "model/cluster_image.h"
@@ -38,6 +39,7 @@ struct BrokerShared {
   /// What all logs share; any thread may change the limits.
   std::shared_ptr<storage::ProducerRules> producer_rules =
       std::make_shared<storage::ProducerRules>();
+  std::string http_address;                         ///< host:port of the HTTP port; "" = off
 };
 
 /// Thread: its shard.
@@ -79,6 +81,9 @@ class BrokerShard {
   std::shared_ptr<Partition> remove(const model::TopicPartition& partition);
   /// The partitions of one topic.
   [[nodiscard]] std::vector<std::shared_ptr<Partition>> of_topic(std::string_view topic) const;
+  /// Up to `count` partitions in the order of their names, from the first one after `last` on.
+  [[nodiscard]] std::vector<std::shared_ptr<Partition>> some_after(
+      const model::TopicPartition& last, std::size_t count) const;
   /// All partitions in the order of their names.
   [[nodiscard]] std::vector<std::shared_ptr<Partition>> all() const;
 
@@ -94,6 +99,8 @@ class BrokerShard {
   [[nodiscard]] ParkedFetches& parked() { return parked_; }
   [[nodiscard]] FetchNotices& notices() { return notices_; }
   [[nodiscard]] FetchSessions& fetch_sessions() { return fetch_sessions_; }
+  [[nodiscard]] ShardCounters& counters() { return counters_; }
+  [[nodiscard]] const std::string& http_address() const { return shared_.http_address; }
 
  private:
   struct Name {
@@ -119,6 +126,7 @@ class BrokerShard {
   ParkedFetches parked_;
   FetchNotices notices_;
   FetchSessions fetch_sessions_;
+  ShardCounters counters_;
   std::map<model::TopicPartition, std::shared_ptr<Partition>, ByName> partitions_;
 };
 

@@ -24,9 +24,13 @@ log::RateLimit& closing_lines() {
 
 // Slow readers are judged by progress, so a long answer is sent in pieces.
 constexpr std::size_t sent_piece_bytes_max = 256 * 1024;
-constexpr std::string_view http_hint =
-    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
-    "This port speaks the Kafka protocol, not HTTP. Point a Kafka client at it.\n";
+std::string http_hint(std::string_view http_address) {
+  std::string text =
+      "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+      "This port speaks the Kafka protocol, not HTTP. Point a Kafka client at it.\n";
+  if (!http_address.empty()) text += fmt::format("HTTP is served on http://{}/\n", http_address);
+  return text;
+}
 
 bool looks_like_http(std::int32_t size) {
   const auto raw = static_cast<std::uint32_t>(size);
@@ -134,7 +138,7 @@ runtime::Task<bool> Connection::fill_inbox(std::size_t wanted) {
     const ByteSpan space = ByteSpan(inbox_).subspan(inbox_end_);
     const auto got = co_await stream_->read_some(space);
     if (!got || *got == 0) co_return false;
-    last_received_ = shard_.clock().now();
+    note_received(*got);
     if (reading_ == Reading::between_frames) start_frame();
     inbox_end_ += *got;
   }
@@ -145,7 +149,7 @@ runtime::Task<bool> Connection::read_into(ByteSpan rest) {
   while (!rest.empty()) {
     const auto got = co_await stream_->read_some(rest);
     if (!got || *got == 0) co_return false;
-    last_received_ = shard_.clock().now();
+    note_received(*got);
     frame_received_ += static_cast<std::int64_t>(*got);
     rest = rest.subspan(*got);
   }
@@ -160,7 +164,8 @@ void Connection::refuse_size(std::int32_t size) {
   }
   log_closing("an HTTP request on the Kafka port");
   auto exchange = std::make_shared<Exchange>();
-  const ByteView text = as_bytes(http_hint);
+  const std::string hint = http_hint(info_.http_address);
+  const ByteView text = as_bytes(hint);
   exchange->outcome = ResponseFrame{{text.begin(), text.end()}, {}};
   pipeline_.push_back(exchange);
   if (!sending_) requests_.spawn(drain());
@@ -233,7 +238,7 @@ runtime::Task<bool> Connection::write_bytes(ByteView bytes) {
   while (!bytes.empty()) {
     const ByteView piece = bytes.first(std::min(bytes.size(), sent_piece_bytes_max));
     const auto written = co_await stream_->write(std::span<const ByteView>(&piece, 1));
-    last_sent_ = shard_.clock().now();
+    note_sent(written ? piece.size() : 0);
     if (!written) co_return false;
     bytes = bytes.subspan(piece.size());
   }
@@ -246,7 +251,7 @@ runtime::Task<bool> Connection::send_slice(const storage::LogSlice& slice) {
   while (position < end) {
     const std::uint64_t size = std::min<std::uint64_t>(end - position, sent_piece_bytes_max);
     const auto sent = co_await stream_->send_file(*slice.file, position, size);
-    last_sent_ = shard_.clock().now();
+    note_sent(sent ? size : 0);
     if (!sent) {
       if (sent.error().code == ErrorCode::kafka_storage_error) log_closing(sent.error().detail);
       co_return false;
@@ -254,6 +259,16 @@ runtime::Task<bool> Connection::send_slice(const storage::LogSlice& slice) {
     position += size;
   }
   co_return true;
+}
+
+void Connection::note_received(std::size_t bytes) {
+  last_received_ = shard_.clock().now();
+  if (info_.traffic != nullptr) info_.traffic->received_bytes += bytes;
+}
+
+void Connection::note_sent(std::uint64_t bytes) {
+  last_sent_ = shard_.clock().now();
+  if (info_.traffic != nullptr) info_.traffic->sent_bytes += bytes;
 }
 
 void Connection::close_now() {

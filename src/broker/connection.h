@@ -14,6 +14,7 @@
 
 #include "broker/frame.h"
 #include "broker/response.h"
+#include "broker/shard_counters.h"
 #include "broker/turns.h"
 #include "runtime/network.h"
 #include "runtime/shard.h"
@@ -49,7 +50,9 @@ struct ConnectionInfo {
   runtime::SocketAddress peer;
   Disconnect* disconnect = nullptr;         ///< of this connection
   FetchNoticeSlot* fetch_notice = nullptr;  ///< of this connection
-  Turns* session_turns = nullptr;  ///< of this connection: fetches of sessions, one at a time
+  Turns* session_turns = nullptr;      ///< of this connection: fetches of sessions, one at a time
+  TrafficCounters* traffic = nullptr;  ///< where its bytes are counted, if at all
+  std::string_view http_address = {};  ///< of the HTTP port, for those who have mixed them up
 };
 
 struct ConnectionLimits {
@@ -112,6 +115,8 @@ class Connection {
   runtime::Task<bool> add_slice(const storage::LogSlice& slice, std::vector<std::byte>& pending);
   runtime::Task<bool> write_bytes(ByteView bytes);
   runtime::Task<bool> send_slice(const storage::LogSlice& slice);
+  void note_received(std::size_t bytes);
+  void note_sent(std::uint64_t bytes);
   void close_now();
   void log_closing(std::string_view reason);
   void refuse_size(std::int32_t size);

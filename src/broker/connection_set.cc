@@ -61,6 +61,9 @@ void ConnectionSet::take(std::unique_ptr<runtime::AcceptedSocket> socket, std::s
   ConnectionInfo info;
   info.listener = std::move(listener);
   info.peer = (*stream)->peer();
+  info.traffic = &shard_.counters().traffic;
+  info.http_address = shard_.http_address();
+  ++info.traffic->connections;
   auto connection = std::make_shared<Connection>(shard_.shard(), std::move(*stream),
                                                  std::move(info), limits_, budget_);
   tasks_.spawn(serve(std::move(connection)));

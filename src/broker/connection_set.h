@@ -36,6 +36,7 @@ class ConnectionSet {
   bool stop_least_recently_used(std::string_view but_not_of_listener);
 
   [[nodiscard]] std::size_t size() const { return connections_.size(); }
+  [[nodiscard]] const FrameBudget& budget() const { return budget_; }
 
  private:
   runtime::Task<void> serve(std::shared_ptr<Connection> connection);

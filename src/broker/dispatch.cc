@@ -21,6 +21,14 @@ using protocol::ApiVersion;
 
 Outcome close_with(std::string reason) { return CloseConnection{std::move(reason)}; }
 
+/// Counts what closes the connection.
+Outcome refuse(RequestContext& context, std::string reason) {
+  ++context.shard.counters().refused_requests;
+  return close_with(std::move(reason));
+}
+
+void count_errors(BrokerShard& shard, ApiKey key, std::span<const ErrorCode> codes);
+
 template <class Message>
 Outcome encode(RequestContext& context, ApiKey key, std::int32_t correlation_id,
                const Message& message) {
@@ -38,6 +46,7 @@ Outcome encode(RequestContext& context, ApiKey key, std::int32_t correlation_id,
   for (std::size_t i = 0; i < context.slices.size(); ++i) {
     response.inserts.push_back({writer.gaps()[i].position, std::move(context.slices[i])});
   }
+  if (!writer.error_codes().empty()) count_errors(context.shard, key, writer.error_codes());
   response.bytes = writer.take();
   return response;
 }
@@ -48,12 +57,12 @@ runtime::Task<Outcome> handle(RequestContext& context, protocol::Reader& reader,
   using Api = typename Handler::Api;
   auto request = Api::Request::decode(reader, context.version);
   if (!request) {
-    co_return close_with(fmt::format("malformed request of api {} version {}: {}",
-                                     static_cast<int>(Api::key), context.version,
-                                     request.error().detail));
+    co_return refuse(
+        context, fmt::format("malformed request of api {} version {}: {}",
+                             static_cast<int>(Api::key), context.version, request.error().detail));
   }
   typename Api::Response answer = co_await Handler::handle(context, std::move(*request));
-  if (context.close_reason) co_return close_with(std::move(*context.close_reason));
+  if (context.close_reason) co_return refuse(context, std::move(*context.close_reason));
   if (context.silent) co_return NoResponse{};
   co_return encode(context, Api::key, correlation_id, answer);
 }
@@ -91,6 +100,15 @@ const Row* find_row(ApiKey key) {
   return found == all.end() ? nullptr : &*found;
 }
 
+ApiCounters& counters_of(BrokerShard& shard, const Row* found) {
+  return shard.counters().apis[static_cast<std::size_t>(found - rows().data())];
+}
+
+void count_errors(BrokerShard& shard, ApiKey key, std::span<const ErrorCode> codes) {
+  auto& errors = counters_of(shard, find_row(key)).errors;
+  for (const ErrorCode code : codes) ++errors[code];
+}
+
 }  // namespace
 
 std::span<const ServedApi> served_apis() {
@@ -104,15 +122,16 @@ std::span<const ServedApi> served_apis() {
 
 runtime::Task<Outcome> dispatch(BrokerShard& shard, const ConnectionInfo& connection,
                                 FrameBuffer& frame) {
+  const runtime::Instant began = shard.shard().clock().now();
+  RequestContext context(shard, connection, frame);
   protocol::Reader reader(std::as_const(frame).bytes());
   auto header = protocol::decode_request_header(reader);
-  if (!header) co_return close_with("malformed request header: " + header.error().detail);
+  if (!header) co_return refuse(context, "malformed request header: " + header.error().detail);
   const auto key = static_cast<ApiKey>(header->request_api_key);
   const Row* found = find_row(key);
   if (found == nullptr)
-    co_return close_with(fmt::format("api {} is not served", header->request_api_key));
+    co_return refuse(context, fmt::format("api {} is not served", header->request_api_key));
 
-  RequestContext context(shard, connection, frame);
   context.version = header->request_api_version;
   context.client_id = header->client_id;
   context.image = shard.image();
@@ -124,10 +143,12 @@ runtime::Task<Outcome> dispatch(BrokerShard& shard, const ConnectionInfo& connec
                      ApiVersionsHandler::unsupported_version());
   }
   if (!served) {
-    co_return close_with(
-        fmt::format("api {} version {} is not served", header->request_api_key, context.version));
+    co_return refuse(context, fmt::format("api {} version {} is not served",
+                                          header->request_api_key, context.version));
   }
-  co_return co_await found->handle(context, reader, header->correlation_id);
+  Outcome outcome = co_await found->handle(context, reader, header->correlation_id);
+  counters_of(shard, found).durations.add(shard.shard().clock().now() - began);
+  co_return outcome;
 }
 
 }  // namespace gregor::broker

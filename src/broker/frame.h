@@ -70,6 +70,7 @@ class FrameBudget {
   /// Waits until `bytes` fit. Ends at once for a small frame.
   runtime::Task<Reservation> reserve(std::size_t bytes);
 
+  [[nodiscard]] std::size_t bytes_max() const { return bytes_max_; }
   [[nodiscard]] std::size_t used() const { return used_; }
   [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
 

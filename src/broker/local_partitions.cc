@@ -36,6 +36,7 @@ struct Installation {
 
 runtime::Task<Result<void>> install(BrokerShard& shard, Installation& made) {
   auto log = std::make_unique<storage::PartitionLog>(shard.shard(), std::move(*made.loaded));
+  log->count_in(shard.counters().logs);
   if (auto led = co_await lead(*log, *made.wanted); !led) co_return led;
   auto partition = std::make_shared<Partition>(std::move(log), made.wanted->topic_id, made.config);
   partition->set_config(std::move(made.config), made.wanted->configs);
@@ -131,6 +132,7 @@ void LocalPartitions::use(storage::LogDirs& dirs) {
   dirs_ = &dirs;
   for (const storage::FoundPartition& found : dirs.partitions())
     unopened_.emplace(found.partition, found);
+  progress_.found = unopened_.size();
 }
 
 BrokerShard& LocalPartitions::owner(const model::TopicPartition& partition) {
@@ -200,7 +202,10 @@ runtime::Task<Result<std::unique_ptr<storage::LoadedLog>>> LocalPartitions::open
     const storage::FoundPartition place = found->second;
     unopened_.erase(found);
     auto load = [this, &place, &config] { return dirs_->load(place, config); };
-    co_return co_await runtime::offload(shard_, load);
+    auto loaded = co_await runtime::offload(shard_, load);
+    ++progress_.loaded;
+    if (loaded) progress_.recovered_bytes += (*loaded)->recovered_bytes;
+    co_return loaded;
   }
   // A crash may have come between the state's node and the folder; then no checkpoint can name it
   // yet.

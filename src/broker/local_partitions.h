@@ -12,6 +12,13 @@
 
 namespace gregor::broker {
 
+/// How far opening the partitions that were found at start has come.
+struct LoadProgress {
+  std::size_t found = 0;
+  std::size_t loaded = 0;             ///< in vain, too
+  std::uint64_t recovered_bytes = 0;  ///< of log that had to be read again
+};
+
 /// Thread: shard 0; the partitions themselves go to the shards that own them.
 class LocalPartitions final : public PartitionHost {
  public:
@@ -31,6 +38,7 @@ class LocalPartitions final : public PartitionHost {
 
   /// Folders that were found at start and that nobody has asked for.
   [[nodiscard]] std::vector<model::TopicPartition> unclaimed() const;
+  [[nodiscard]] const LoadProgress& progress() const { return progress_; }
   /// Flushes and closes all logs. @return false if one could not be closed in order.
   runtime::Task<bool> close_all();
   /// Folders of deleted partitions, to be removed later; those taken are forgotten here.
@@ -52,6 +60,7 @@ class LocalPartitions final : public PartitionHost {
   storage::LogDirs* dirs_ = nullptr;
   std::map<model::TopicPartition, storage::FoundPartition> unopened_;
   std::vector<std::string> retired_;
+  LoadProgress progress_;
 };
 
 }  // namespace gregor::broker

@@ -14,6 +14,7 @@
 #include "broker/housekeeping.h"
 #include "broker/local_partitions.h"
 #include "broker/producer_ids.h"
+#include "broker/status/status_pages.h"
 #include "config/topic_config_rules.h"
 #include "storage/log_dirs.h"
 
@@ -23,6 +24,8 @@ namespace {
 constexpr std::string_view component = "server";
 // Requests under way get so long to be answered when the broker stops.
 constexpr std::chrono::seconds drain_max{5};
+// HTTP answers under way get so long.
+constexpr std::chrono::seconds http_drain_max{1};
 constexpr std::int32_t default_broker_id = 1;  // embedded store, nothing configured
 
 class TopicConfigTable final : public controller::TopicConfigRules {
@@ -55,6 +58,14 @@ std::vector<model::BrokerEndpoint> endpoints_of(const std::vector<config::Listen
   return endpoints;
 }
 
+http::ServerLimits http_limits(const config::BrokerConfig& config) {
+  http::ServerLimits limits;
+  limits.connections_max = static_cast<std::size_t>(config.gregor_http_max_connections);
+  limits.connection.request_max = std::chrono::milliseconds(config.gregor_http_request_timeout_ms);
+  limits.connection.idle_max = std::chrono::milliseconds(config.gregor_http_idle_timeout_ms);
+  return limits;
+}
+
 }  // namespace
 
 // Destroyed from the bottom up: what serves clients goes first.
@@ -67,6 +78,7 @@ class Server::State {
 
  private:
   runtime::Task<Result<void>> open_dirs();
+  Result<void> open_http();
   Result<void> choose_broker_id();
   runtime::Task<Result<StoreFacts>> open_metadata();
   runtime::Task<Result<void>> take_dirs(const std::string& cluster_id);
@@ -94,6 +106,9 @@ class Server::State {
   Acceptor acceptor_;
   std::vector<config::Listener> bound_;
   bool serving_ = false;
+  StatusPages pages_;
+  http::Server http_;
+  std::vector<config::Listener> http_bound_;
 };
 
 Server::State::State(ServerOptions options)
@@ -102,7 +117,12 @@ Server::State::State(ServerOptions options)
       topic_configs_(shared_),
       partitions_(shard_, shared_),
       connections_by_descriptors_(options.connections_by_descriptors),
-      acceptor_(shard_, connections_) {
+      acceptor_(shard_, connections_),
+      pages_({shard_, shared_, connections_, partitions_, bound_, std::move(options.version),
+              std::move(options.process_usage)}),
+      http_(shard_, http_limits(options.config),
+            [this](const http::Request& request) { return pages_.answer(request); }) {
+  pages_.set_server(http_);
   shared_.config = std::move(options.config);
   for (runtime::Shard* shard : options.shards) {
     shared_.shards.push_back(std::make_unique<BrokerShard>(*shard, shared_));
@@ -117,6 +137,8 @@ Server::State::State(ServerOptions options)
 
 runtime::Task<Result<ServerFacts>> Server::State::start() {
   if (auto opened = co_await open_dirs(); !opened) co_return fail(std::move(opened.error()));
+  if (auto opened = open_http(); !opened) co_return fail(std::move(opened.error()));
+  pages_.set_phase(Phase::opening_metadata);
   if (auto chosen = choose_broker_id(); !chosen) co_return fail(std::move(chosen.error()));
   auto store = co_await open_metadata();
   if (!store) co_return fail(std::move(store.error()));
@@ -130,6 +152,7 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   if (!bound) co_return fail(std::move(bound.error()));
   bound_ = std::move(*bound);
   partitions_.use(*dirs_);
+  pages_.set_phase(Phase::recovering);
   auto endpoints = endpoints_of(shared_.config.advertised_listeners, bound_);
   // Folders just adopted carry a new leader epoch already.
   const bool elects_anew = !was_clean() && !store->was_empty;
@@ -141,6 +164,7 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   housekeeping_->start();
   acceptor_.start(connection_limits(shared_.config, connections_by_descriptors_));
   serving_ = true;
+  pages_.set_phase(Phase::ready);
   co_return facts(store->cluster_id);
 }
 
@@ -157,6 +181,23 @@ runtime::Task<Result<void>> Server::State::open_dirs() {
   if (!opened) co_return fail(std::move(opened.error()));
   dirs_ = std::move(*opened);
   co_return Result<void>();
+}
+
+// As early as possible, so that a long recovery can be watched; behind the locks of the log dirs,
+// so that a second start of the same broker is refused for what it is.
+Result<void> Server::State::open_http() {
+  auto bound = http_.bind(shared_.config.http_listeners);
+  if (!bound) {
+    return fail(bound.error().code,
+                fmt::format("http.listeners: {}. Set http.listeners to another address (port 0 "
+                            "takes a free one), or to nothing to turn the HTTP port off.",
+                            bound.error().detail),
+                bound.error().os_error);
+  }
+  http_bound_ = std::move(*bound);
+  if (!http_bound_.empty()) shared_.http_address = config::address_of(http_bound_.front());
+  http_.start();
+  return {};
 }
 
 Result<void> Server::State::choose_broker_id() {
@@ -245,6 +286,7 @@ ServerFacts Server::State::facts(const std::string& cluster_id) const {
   facts.broker_id = shared_.broker_id;
   facts.cluster_id = cluster_id;
   facts.listeners = bound_;
+  facts.http_listeners = http_bound_;
   facts.partitions = dirs_->partitions().size();
   facts.log_dirs = dirs_->paths();
   return facts;
@@ -270,6 +312,7 @@ runtime::Task<void> Server::State::stop_connections() {
 }
 
 runtime::Task<bool> Server::State::stop() {
+  pages_.set_phase(Phase::stopping);
   co_await acceptor_.stop();
   co_await stop_connections();
   bool is_clean = true;
@@ -282,6 +325,8 @@ runtime::Task<bool> Server::State::stop() {
   if (serving_) is_clean = co_await close_dirs(broker_epoch);
   if (store_) co_await store_->close();
   serving_ = false;
+  const runtime::Instant http_deadline = shard_.clock().now() + http_drain_max;
+  co_await http_.stop(http_deadline);
   co_return is_clean;
 }
 

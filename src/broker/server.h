@@ -13,6 +13,7 @@
 #include "config/broker_config.h"
 #include "metadata/store.h"
 #include "model/ids.h"
+#include "runtime/process_usage.h"
 #include "runtime/shard.h"
 #include "runtime/task.h"
 
@@ -29,13 +30,17 @@ struct ServerOptions {
   StoreFactory open_store;
   /// Connections that the limit of open files leaves room for.
   std::int64_t connections_by_descriptors = std::numeric_limits<std::int64_t>::max();
+  std::string version = "unknown";  ///< of the program, for people
+  /// What the process takes of the machine, for metrics; may be empty.
+  std::function<runtime::ProcessUsage()> process_usage;
 };
 
 /// What a started broker is.
 struct ServerFacts {
   model::BrokerId broker_id{-1};
   std::string cluster_id;
-  std::vector<config::Listener> listeners;  ///< with the real ports
+  std::vector<config::Listener> listeners;       ///< with the real ports
+  std::vector<config::Listener> http_listeners;  ///< none = off
   std::size_t partitions = 0;
   std::vector<std::string> log_dirs;
 };

@@ -40,6 +40,8 @@ struct BrokerConfig {
   std::vector<Listener> advertised_listeners;
   /// Name of the listener that other brokers use; one of advertised_listeners.
   std::string inter_broker_listener;
+  /// Where the HTTP port listens; none = off.
+  std::vector<Listener> http_listeners;
   /// Data folders, distinct, at least one.
   std::vector<std::string> log_dirs;
   /// queued.max.request.bytes with its default filled in.

@@ -139,6 +139,13 @@ Result<void> derive_listeners(BrokerConfig& config, const std::string& host_name
   return {};
 }
 
+Result<void> derive_http_listeners(BrokerConfig& config) {
+  auto listeners = parse_http_listeners("http.listeners", config.http_listeners_text);
+  if (!listeners) return fail(std::move(listeners.error()));
+  config.http_listeners = std::move(*listeners);
+  return {};
+}
+
 /// Source: Kafka's rule: the named listener, else the one of the inter-broker protocol; it must be
 /// advertised.
 Result<void> derive_inter_broker_listener(BrokerConfig& config) {
@@ -267,6 +274,7 @@ void derive_all(BrokerConfig& config, const std::string& host_name, LoadedConfig
     return result.has_value();
   };
   if (note(derive_listeners(config, host_name))) note(derive_inter_broker_listener(config));
+  note(derive_http_listeners(config));
   note(derive_log_dirs(config));
   note(derive_broker_id(config));
   note(check_relations(config));

@@ -138,6 +138,12 @@ std::string format_listener(const Listener& listener) {
   return fmt::format("{}://{}:{}", listener.name, host, listener.port);
 }
 
+std::string address_of(const Listener& listener) {
+  const bool is_open = listener.host.empty() || is_wildcard(listener.host);
+  const std::string host = is_open ? "127.0.0.1" : listener.host;
+  return fmt::format(fmt::runtime(is_ipv6(host) ? "[{}]:{}" : "{}:{}"), host, listener.port);
+}
+
 Result<ProtocolMap> parse_protocol_map(std::string_view text) {
   ProtocolMap protocols;
   for (const auto& entry : split_list(text)) {
@@ -174,6 +180,25 @@ Result<std::vector<Listener>> parse_listeners(std::string_view option, std::stri
     listeners.push_back(std::move(*listener));
   }
   if (listeners.empty()) return invalid(fmt::format("{}: at least one listener is needed", option));
+  return listeners;
+}
+
+Result<std::vector<Listener>> parse_http_listeners(std::string_view option, std::string_view text) {
+  std::vector<Listener> listeners;
+  for (const auto& entry : split_list(text)) {
+    if (entry.empty()) continue;
+    const bool has_scheme = entry.find("://") != std::string::npos;
+    const auto parts = split_listener(has_scheme ? entry : "HTTP://" + entry);
+    if (!parts || parts->name != "HTTP" || parts->port < 0 || parts->port > 65535) {
+      return invalid(
+          fmt::format("{}: \"{}\" is not of the form host:port with a port up to 65535 (an IPv6 "
+                      "address in brackets)",
+                      option, entry));
+    }
+    listeners.push_back({.name = parts->name,
+                         .host = parts->host,
+                         .port = static_cast<std::uint16_t>(parts->port)});
+  }
   return listeners;
 }
 

@@ -27,6 +27,9 @@ struct Listener {
 /// "NAME://host:port", an IPv6 address in brackets.
 [[nodiscard]] std::string format_listener(const Listener& listener);
 
+/// "host:port" to connect to; 127.0.0.1 where the listener takes all interfaces.
+[[nodiscard]] std::string address_of(const Listener& listener);
+
 using ProtocolMap = std::map<std::string, SecurityProtocol, std::less<>>;
 
 /// Parses listener.security.protocol.map: "NAME:PROTOCOL,...". Pure; any thread.
@@ -41,6 +44,11 @@ using ProtocolMap = std::map<std::string, SecurityProtocol, std::less<>>;
 [[nodiscard]] Result<std::vector<Listener>> parse_listeners(std::string_view option,
                                                             std::string_view text,
                                                             const ProtocolMap& protocols);
+
+/// Parses a list of "host:port" (or "http://host:port") of the HTTP port; "" = none. Pure; any
+/// thread. @errors invalid_config: bad form, another scheme, port above 65535
+[[nodiscard]] Result<std::vector<Listener>> parse_http_listeners(std::string_view option,
+                                                                 std::string_view text);
 
 /// Two listeners on one port are refused, unless one is an IPv4 and the other an IPv6 address
 /// (KIP-797) or the port is 0.

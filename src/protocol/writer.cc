@@ -35,7 +35,10 @@ std::vector<std::byte> Writer::take() {
   return result;
 }
 
-void Writer::clear() { truncate(0); }
+void Writer::clear() {
+  truncate(0);
+  error_codes_.clear();
+}
 
 void Writer::truncate(std::size_t position) {
   GREGOR_ASSERT(position <= used_);

@@ -47,6 +47,10 @@ class Writer {
   /// Forgets what was written from `position` on, gaps and an error that stuck included.
   void truncate(std::size_t position);
 
+  /// The error codes other than none that were written since the last take() or clear(), whatever
+  /// was truncated meanwhile.
+  [[nodiscard]] std::span<const ErrorCode> error_codes() const { return error_codes_; }
+
   [[nodiscard]] bool ok() const { return failure_.empty(); }
   /// The error that stuck, for `what` in `version`. Call only if !ok().
   [[nodiscard]] Error error(std::string_view what, ApiVersion version) const;
@@ -63,6 +67,10 @@ class Writer {
   void boolean(bool value) { fixed(static_cast<std::int8_t>(value ? 1 : 0)); }
   void float64(double value);
   void uuid(const model::Uuid& value);
+  void error_code(ErrorCode code) {
+    if (code != ErrorCode::none) error_codes_.push_back(code);
+    int16(static_cast<std::int16_t>(code));
+  }
   void uvarint(std::uint32_t value);
   void raw(ByteView data);
 
@@ -102,6 +110,7 @@ class Writer {
   std::size_t used_ = 0;
   std::vector<Gap> gaps_;
   std::uint64_t gap_bytes_ = 0;
+  std::vector<ErrorCode> error_codes_;
   ErrorCode failure_code_ = ErrorCode::none;
   std::string failure_;
 };

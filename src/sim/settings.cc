@@ -82,6 +82,7 @@ std::int64_t draw_broker(Prng& prng, Settings& settings) {
   };
   set("listeners", "PLAINTEXT://0.0.0.0:9092");
   set("advertised.listeners", "PLAINTEXT://broker:9092");
+  set("http.listeners", "");
   set("log.dirs", fmt::format("{}", fmt::join(settings.log_dirs, ",")));
   set("log.segment.bytes", segment_bytes);
   set("log.index.interval.bytes", pick(prng, std::array<int, 4>{0, 64, 1024, 4096}));

@@ -203,6 +203,8 @@ void PartitionLog::on_log_end(UniqueFunction<void(Offset)> callback) {
   state_->log_end_callback = std::move(callback);
 }
 
+void PartitionLog::count_in(LogCounters& counters) { state_->counters = &counters; }
+
 LeaderEpoch PartitionLog::latest_epoch() const { return state_->epochs.latest(); }
 LeaderEpoch PartitionLog::epoch_at(Offset offset) const { return state_->epochs.epoch_at(offset); }
 

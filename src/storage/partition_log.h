@@ -21,6 +21,7 @@
 
 namespace gregor::storage {
 
+struct LogCounters;
 struct LoadedLog;  // log_loader.h: what loading found, before it is bound to a shard
 
 /// Bytes of a segment that may be sent to a reader: whole batches, checked (written by this process
@@ -171,6 +172,8 @@ class PartitionLog {
   /// Called on the shard after each successful write, with the new log end. At most one; must not
   /// destroy the log.
   void on_log_end(UniqueFunction<void(model::Offset)> callback);
+  /// Adds to `counters` from now on; they must outlive the log.
+  void count_in(LogCounters& counters);
 
   /// Writes the epoch's entry (start = log end) before the first append under it. @durable yes.
   runtime::Task<Result<void>> become_leader(model::LeaderEpoch epoch);

@@ -129,8 +129,13 @@ Task<Result<void>> PartitionLog::State::flush_once(FlushScope scope) {
   is_flushing_ = true;
   const FlushJob job = collect_unsynced(scope);
   auto work = [this, &job] { return run_flush(files_, job); };
+  const runtime::Instant began = shard_.clock().now();
   auto syncing = runtime::offload(shard_, std::move(work));
   auto synced = co_await std::move(syncing);
+  if (counters != nullptr) {
+    counters->flushes.add(shard_.clock().now() - began);
+    counters->failed_flushes += synced ? 0 : 1;
+  }
   is_flushing_ = false;
   if (synced) {
     health_->synced(job.bytes);

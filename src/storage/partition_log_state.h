@@ -18,6 +18,7 @@
 
 #include "storage/append_preparation.h"
 #include "storage/index_writer.h"
+#include "storage/log_counters.h"
 #include "storage/log_loader.h"
 #include "storage/partition_log.h"
 #include "storage/producer_snapshot.h"
@@ -156,6 +157,7 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   model::Offset high_watermark;
   ProducerState producers;
   UniqueFunction<void(model::Offset)> log_end_callback;
+  LogCounters* counters = nullptr;  ///< may stay so
 
  private:
   /// Counts an operation that runs, so that close() can wait for it.

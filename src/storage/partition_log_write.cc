@@ -182,6 +182,11 @@ void PartitionLog::State::finish_run(std::vector<std::coroutine_handle<>>& finis
   segment.time_entries = index_writer_.time_entries();
   segment.has_unsynced_data = segment.has_unsynced_indexes = true;
   segment.unsynced_bytes += run_.size_bytes;
+  if (counters != nullptr) {
+    ++counters->writes;
+    counters->appended_batches += run_.appends.size();
+    counters->appended_bytes += run_.size_bytes;
+  }
   tail_ = run_.planned;
   GREGOR_ASSERT(tail_.next_offset > log_end);
   log_end = tail_.next_offset;
@@ -200,6 +205,7 @@ void PartitionLog::State::fail_staged(const Error& error,
     log::warn("storage", "{}: {} appends failed: {} ({} more such lines held back)", directory,
               run_.appends.size() + queue_.size(), error.detail, held_back);
   }
+  if (counters != nullptr) counters->failed_appends += run_.appends.size() + queue_.size();
   const auto fail_one = [&](StagedAppend* append) {
     append->error = Error{ErrorCode::kafka_storage_error, error.detail, error.os_error};
     append->is_done = true;

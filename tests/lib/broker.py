@@ -112,6 +112,7 @@ class GregorBroker(Broker):
     def command(self):
         settings = {
             "listeners": f"PLAINTEXT://{self.address}",
+            "http.listeners": "",  # off, for several brokers share a machine
             "log.dirs": ",".join(str(d) for d in self.log_dirs),
             **self.settings,
         }

@@ -227,8 +227,8 @@ class StructCodec:
             return [f"writer.nullable_{field.type}({name}, {flexible}, {null});"]
         if field.type == "records":
             return [f"writer.records({name}, {flexible}, {null});"]
-        value = f"static_cast<std::int16_t>({name})" if cpp.is_error_code(field) else name
-        return [f"writer.{cpp.READS[field.type]}({value});"]
+        call = "error_code" if cpp.is_error_code(field) else cpp.READS[field.type]
+        return [f"writer.{call}({name});"]
 
     @staticmethod
     def _write_array(field, name, flexible, null):

@@ -1,14 +1,18 @@
 #include "runtime/real/process.h"
 
+#include <dirent.h>
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 
 #include "base/assert.h"
 
@@ -51,6 +55,42 @@ std::uint32_t processor_count() {
   CPU_ZERO(&allowed);
   if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
   return std::max(1U, static_cast<std::uint32_t>(CPU_COUNT(&allowed)));
+}
+
+namespace {
+
+/// Entries of /proc/self/fd but "." and "..", and but the one that reading it opens.
+std::uint64_t count_descriptors() {
+  DIR* folder = ::opendir("/proc/self/fd");
+  if (folder == nullptr) return 0;
+  std::uint64_t entries = 0;
+  while (::readdir(folder) != nullptr) ++entries;
+  ::closedir(folder);
+  return entries > 3 ? entries - 3 : 0;
+}
+
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+}  // namespace
+
+ProcessUsage process_usage() {
+  ProcessUsage usage;
+  const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  std::uint64_t virtual_pages = 0;
+  std::uint64_t resident_pages = 0;
+  if (std::ifstream file("/proc/self/statm"); file >> virtual_pages >> resident_pages) {
+    usage.virtual_bytes = virtual_pages * page_bytes;
+    usage.resident_bytes = resident_pages * page_bytes;
+  }
+  usage.descriptors = count_descriptors();
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) usage.descriptors_max = limit.rlim_cur;
+  rusage used{};
+  if (::getrusage(RUSAGE_SELF, &used) == 0)
+    usage.processor_seconds = seconds(used.ru_utime) + seconds(used.ru_stime);
+  return usage;
 }
 
 std::uint64_t random_seed() {

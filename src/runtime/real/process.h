@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "runtime/process_usage.h"
 
 namespace gregor::runtime::real {
 
@@ -26,6 +27,9 @@ void name_this_thread(const std::string& name);
 
 /// Processors that this process may use; >= 1.
 [[nodiscard]] std::uint32_t processor_count();
+
+/// Asks the kernel; takes longer with many open descriptors. Thread: any.
+[[nodiscard]] ProcessUsage process_usage();
 
 /// 64 bits from the kernel.
 [[nodiscard]] std::uint64_t random_seed();
