@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "base/duration_histogram.h"
 #include "base/error_code.h"
 #include "base/log.h"
 #include "base/result.h"
@@ -49,6 +50,24 @@ TEST(UniqueFunctionTest, OwnsMoveOnlyState) {
   UniqueFunction<int(int)> add = [base = std::make_unique<int>(4)](int n) { return *base + n; };
   auto moved = std::move(add);
   EXPECT_EQ(moved(3), 7);
+}
+
+TEST(DurationHistogramTest, BoundsAreInclusiveAndSumsMerge) {
+  using namespace std::chrono_literals;
+  DurationHistogram first;
+  first.add(0ns);
+  first.add(100us);
+  first.add(100us + 1ns);
+  DurationHistogram second;
+  second.add(10s);
+  second.add(11s);
+  first.merge(second);
+  EXPECT_EQ(first.in_bucket(0), 2U);
+  EXPECT_EQ(first.in_bucket(1), 1U);
+  EXPECT_EQ(first.in_bucket(DurationHistogram::bounds.size() - 1), 1U);
+  EXPECT_EQ(first.in_bucket(DurationHistogram::bounds.size()), 1U);
+  EXPECT_EQ(first.count(), 5U);
+  EXPECT_EQ(first.sum(), 21s + 200us + 1ns);
 }
 
 TEST(RateLimitTest, HoldsBackAndCounts) {

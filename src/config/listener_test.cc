@@ -70,6 +70,21 @@ TEST(Listener, PortsDiffer) {
           .has_value());
 }
 
+TEST(Listener, HttpListeners) {
+  const auto listeners =
+      parse_http_listeners("http.listeners", "127.0.0.1:9080, http://[::1]:0,:80").value();
+  ASSERT_EQ(listeners.size(), 3U);
+  EXPECT_EQ(address_of(listeners[0]), "127.0.0.1:9080");
+  EXPECT_EQ(address_of(listeners[1]), "[::1]:0");
+  EXPECT_EQ(listeners[2].host, "");
+  EXPECT_EQ(address_of(listeners[2]), "127.0.0.1:80");
+  EXPECT_TRUE(parse_http_listeners("http.listeners", " ").value().empty());
+  for (const auto* text : {"9080", "localhost", "https://a:1", "a:65536", "a:-1", "a:b", "a:1/x"})
+    EXPECT_THAT(error_of(parse_http_listeners("http.listeners", text)),
+                testing::HasSubstr("http.listeners: \""))
+        << text;
+}
+
 TEST(Listener, AdvertisesTheHostNameForAllInterfaces) {
   const auto advertised =
       advertise(parse("IN://:9092,OUT://10.0.0.1:9093").value(), nullptr, "box");

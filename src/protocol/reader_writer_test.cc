@@ -252,6 +252,15 @@ TEST(Writer, first_error_sticks_until_truncated) {
   EXPECT_FALSE(writer.ok());
 }
 
+TEST(Writer, remembers_error_codes) {
+  Writer writer;
+  writer.error_code(ErrorCode::none);
+  writer.error_code(ErrorCode::offset_out_of_range);
+  EXPECT_THAT(writer.error_codes(), testing::ElementsAre(ErrorCode::offset_out_of_range));
+  EXPECT_THAT(writer.take(), testing::ElementsAreArray(bytes_of({0, 0, 0, 1})));
+  EXPECT_TRUE(writer.error_codes().empty());
+}
+
 TEST(Writer, take_hands_the_buffer_over) {
   Writer writer;
   writer.int16(258);

@@ -43,6 +43,7 @@ void note(ShardReport& report, PartitionReport partition, Detail detail) {
 runtime::Task<ShardReport> report_shard(BrokerShard& shard, const ConnectionSet& connections,
                                         Detail detail) {
   ShardReport report;
+  for (const std::string& dir : shard.config().log_dirs) report.dirs[dir];
   model::TopicPartition last{"", model::PartitionIndex(-1)};
   while (true) {
     const auto some = shard.some_after(last, looked_at_once);

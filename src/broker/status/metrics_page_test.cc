@@ -1,0 +1,107 @@
+// /metrics from a report: sums over shards, levels, what is left out.
+#include "broker/status/metrics_page.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "broker/served_api.h"
+
+namespace gregor::broker {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using namespace std::chrono_literals;
+
+std::size_t place_of(protocol::ApiKey key) {
+  std::size_t place = 0;
+  while (served_apis()[place].key != key) ++place;
+  return place;
+}
+
+PartitionReport partition(std::string topic, std::int32_t index) {
+  PartitionReport report;
+  report.name = {std::move(topic), model::PartitionIndex(index)};
+  report.log_dir = "/da\"ta";
+  report.log_end = report.high_watermark = model::Offset(7);
+  report.size_bytes = 100;
+  return report;
+}
+
+ShardReport shard(std::int32_t index, Detail detail) {
+  ShardReport report;
+  report.counters.apis.resize(served_apis().size());
+  auto& fetch = report.counters.apis[place_of(protocol::ApiKey::fetch)];
+  fetch.durations.add(1ms);
+  fetch.errors[ErrorCode::offset_out_of_range] = 2;
+  report.counters.traffic.received_bytes = 10;
+  report.counters.logs.flushes.add(2ms);
+  const PartitionReport hosted = partition("orders", index);
+  report.logs.add(hosted);
+  report.dirs[hosted.log_dir].add(hosted);
+  if (detail != Detail::basic) report.topics[hosted.name.topic].add(hosted);
+  if (detail == Detail::partition) report.partitions.push_back(hosted);
+  return report;
+}
+
+BrokerReport broker(Detail detail) {
+  BrokerReport report;
+  report.shards = {shard(0, detail), shard(1, detail)};
+  report.image = {.topics = 1, .partitions = 3, .leaderless = 0, .led_here = 3};
+  return report;
+}
+
+TEST(MetricsPage, SumsOverShards) {
+  const std::string text = metrics_text(broker(Detail::basic), {}, Detail::basic);
+  EXPECT_THAT(text, HasSubstr("gregor_requests_total{api=\"Fetch\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("gregor_requests_total{api=\"Produce\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("gregor_request_duration_seconds_count{api=\"Fetch\"} 2\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("gregor_request_errors_total{api=\"Fetch\",error=\"OFFSET_OUT_OF_RANGE\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("gregor_received_bytes_total 20\n"));
+  EXPECT_THAT(text, HasSubstr("gregor_log_flush_duration_seconds_count 2\n"));
+  EXPECT_THAT(text, HasSubstr("gregor_partitions 2\n"));
+  EXPECT_THAT(text, HasSubstr("gregor_log_dir_size_bytes{dir=\"/da\\\"ta\"} 200\n"));
+}
+
+TEST(MetricsPage, PartitionsThatCannotBeWrittenAreOffline) {
+  BrokerReport report = broker(Detail::basic);
+  EXPECT_EQ(report.offline(), 1U);  // led here and not hosted
+  report.image.led_here = 2;
+  EXPECT_EQ(report.offline(), 0U);
+  report.image.leaderless = 1;
+  report.shards[0]->logs.failed = 1;
+  EXPECT_EQ(report.offline(), 2U);
+}
+
+TEST(MetricsPage, LevelsAddSeries) {
+  const std::string basic = metrics_text(broker(Detail::basic), {}, Detail::basic);
+  EXPECT_THAT(basic, Not(HasSubstr("topic=")));
+  const std::string topic = metrics_text(broker(Detail::topic), {}, Detail::topic);
+  EXPECT_THAT(topic, HasSubstr("gregor_topic_size_bytes{topic=\"orders\"} 200\n"));
+  EXPECT_THAT(topic, Not(HasSubstr("partition=")));
+  const std::string all = metrics_text(broker(Detail::partition), {}, Detail::partition);
+  EXPECT_THAT(all,
+              HasSubstr("gregor_partition_high_watermark{topic=\"orders\",partition=\"1\"} 7\n"));
+  EXPECT_THAT(all, HasSubstr("gregor_unlisted_partitions 0\n"));
+}
+
+TEST(MetricsPage, WhatIsLeftOutIsSaid) {
+  BrokerReport report = broker(Detail::partition);
+  report.shards[1]->partitions.clear();
+  EXPECT_THAT(metrics_text(report, {}, Detail::partition),
+              HasSubstr("gregor_unlisted_partitions 1\n"));
+}
+
+TEST(MetricsPage, ProcessFiguresOnlyWhereThereAreSome) {
+  MetricsFacts facts;
+  EXPECT_THAT(metrics_text({}, facts, Detail::basic), Not(HasSubstr("process_open_fds")));
+  facts.process = {.resident_bytes = 4096, .descriptors = 3, .descriptors_max = 100};
+  const std::string text = metrics_text({}, facts, Detail::basic);
+  EXPECT_THAT(text, HasSubstr("process_open_fds 3\n"));
+  EXPECT_THAT(text, HasSubstr("process_resident_memory_bytes 4096\n"));
+}
+
+}  // namespace
+}  // namespace gregor::broker
