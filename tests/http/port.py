@@ -1,7 +1,9 @@
 """The HTTP port of a broker as the rows here use it: raw bytes, pages, metrics by name."""
+import contextlib
 import http.client
 import json
 import re
+import socket
 import time
 
 import records
@@ -64,6 +66,9 @@ class Port:
         """The statuses of all that comes for `data` until the connection is closed; closing by itself is required."""
         with self.connect() as connection:
             connection.send_if_open(data)
+            # (a refused client's bytes are read for a second, or until it has no more to say)
+            with contextlib.suppress(OSError):
+                connection.socket.shutdown(socket.SHUT_WR)
             found = connection.receive_to_end(within)
             check(found is not None, f"still open after {within} s")
             return [int(status) for status in re.findall(rb"(?:^|\n)HTTP/1\.1 (\d{3}) ", found)]
