@@ -39,7 +39,7 @@ struct BrokerShared {
   /// What all logs share; any thread may change the limits.
   std::shared_ptr<storage::ProducerRules> producer_rules =
       std::make_shared<storage::ProducerRules>();
-  std::string http_address;                         ///< host:port of the HTTP port; "" = off
+  std::string http_address;  ///< host:port of the HTTP port; "" = off
 };
 
 /// Thread: its shard.

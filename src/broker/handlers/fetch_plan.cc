@@ -41,8 +41,8 @@ Response::PartitionData error_row(std::int32_t index, ErrorCode error, bool read
 FetchPlan::FetchPlan(RequestContext& context, const Request& request, FetchList list)
     : context_(context),
       request_(request),
-      is_read_committed_(request.isolation_level == read_committed_level),
-      list_(std::move(list)) {
+      list_(std::move(list)),
+      is_read_committed_(request.isolation_level == read_committed_level) {
   const std::int64_t server_max = context.shard.config().fetch_max_bytes;
   bytes_max_ =
       static_cast<std::uint64_t>(std::clamp<std::int64_t>(request.max_bytes, 0, server_max));

@@ -42,8 +42,8 @@ class RealRuntime {
   [[nodiscard]] FileSystem& file_system();
   [[nodiscard]] Clock& clock();
 
-  /// SIGTERM, SIGINT and SIGHUP no longer end the process; `callback` runs on shard 0 for each that comes
-  /// (a second one too). Once, before start().
+  /// SIGTERM, SIGINT and SIGHUP no longer end the process; `callback` runs on shard 0 for each that
+  /// comes (a second one too). Once, before start().
   [[nodiscard]] Result<void> on_signal(UniqueFunction<void(int)> callback);
 
   void start();
