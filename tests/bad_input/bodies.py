@@ -50,9 +50,10 @@ def golden_bodies(name, version):
 
 def lying_lengths(target, served):
     """Whatever is an array, a string or bytes in a request of each API gets lengths that lie. Each is answered or closed."""
-    if is_gregor():
-        with target.row("every API that is served is known to this test"):
-            check_equal(sorted(set(served) - set(APIS)), [], "APIs without a row")
+    if not is_gregor():
+        return  # (Apache Kafka 4.1.1 keeps many of these connections until they are idle for long)
+    with target.row("every API that is served is known to this test"):
+        check_equal(sorted(set(served) - set(APIS)), [], "APIs without a row")
     for key, (name, flexible_from, validates_only) in APIS.items():
         if key not in served:
             continue
@@ -176,8 +177,10 @@ def creations(target):
         refused(f"XB11 CreateTopics with an assignment with {name}", [("placed", -1, -1, assigned)], {"placed": [39]})
     refused("XB12 CreateTopics names a topic twice: none is made", [("twice", 1, 1), ("twice", 1, 1)], {"twice": [42]})
     for key, value in (("no.such.config", "1"), ("retention.ms", "1e9"), ("retention.ms", "0x10"), ("retention.ms", "9" * 30),
-                       ("segment.bytes", "1"), ("cleanup.policy", "x" * 32_767), ("log.dirs", "/etc"), ("", "")):
+                       ("segment.bytes", "1"), ("log.dirs", "/etc"), ("", "")):
         refused(f"XB15 CreateTopics with {key!r} = {value[:12]!r}", [("set", 1, 1, [], [(key, value)])], {"set": [40]})
+    refused("XB15 CreateTopics with a value of 32,767 bytes", [("set", 1, 1, [], [("cleanup.policy", "x" * 32_767)])],
+            {"set": [40 if is_gregor() else -1]})
     refused("XB15 a good config beside a bad one: no topic",
             [("set", 1, 1, [], [("retention.ms", "1000"), ("retention.bytes", "much")])], {"set": [40]})
     refused("XB9 CreateTopics of __cluster_metadata", [("__cluster_metadata", 1, 1)], {"__cluster_metadata": [42]})
@@ -217,7 +220,7 @@ def many_topics(target):
             answer = client.request(METADATA, 1, body.bytes())
             took = time.monotonic() - began
             print(f"        {took:.2f} s, an answer of {len(answer.data) >> 10} KiB", flush=True)
-            check(took < 5, f"{took:.1f} s")
+            check(took < 5 or not is_gregor(), f"{took:.1f} s")
     with target.row("XB12 Metadata of one topic 100,000 times: answered once"), target.broker.client() as client:
         check_equal(len(client.metadata([TOPIC] * 100_000, version=1)["topics"]), 1, "topics")
     with target.row("XB14 Metadata that asks for 1,000 topics to be made, where that is not allowed: none is"):
@@ -275,7 +278,9 @@ def fetches(target):
     def fetch(client, asked, replica=-1, wait=0, min_bytes=0, max_bytes=1 << 20, forgotten=()):
         """Fetch 11 of [(topic, partition, offset, limit)]: [(topic, partition, error, bytes)]."""
         body = Writer().int32(replica).int32(wait).int32(min_bytes).int32(max_bytes).int8(0).int32(0).int32(-1)
-        body.array(asked, lambda a: body.string(a[0]).array([0], lambda _: body.int32(a[1]).int32(-1).int64(a[2]).int64(-1).int32(a[3])))
+        by_topic = [(topic, [a for a in asked if a[0] == topic]) for topic in dict.fromkeys(a[0] for a in asked)]
+        body.array(by_topic, lambda t: body.string(t[0]).array(
+            t[1], lambda a: body.int32(a[1]).int32(-1).int64(a[2]).int64(-1).int32(a[3])))
         body.array(list(forgotten), lambda f: body.string(f[0]).array(f[1], body.int32)).string("")
         reader = client.request(FETCH, 11, body.bytes())
         reader.int32(), reader.int16(), reader.int32()
@@ -311,6 +316,14 @@ def fetches(target):
         for replica in (0, 1, 2, 999999):
             fetch(client, [(TOPIC, 0, 1, 1000)], replica=replica)
         check_equal((client.metadata([TOPIC], version=7)["topics"], client.list_offsets(TOPIC, 0, -1)), before, "topic, offsets")
+    if is_gregor():
+        abandoned_fetch(target)
+    with target.row("XB27 Fetch by an id that is not there, by no id"), target.broker.client() as client:
+        for topic in (uuid.UUID(int=0), uuid.UUID(int=99)):
+            check_equal(client.fetch(topic, 0, 0, version=13)["error"], 100, f"{topic}")
+
+
+def abandoned_fetch(target):
     with target.row("XB21 Fetch that waits 2^31-1 ms ends when its client goes"), target.connect() as connection:
         end = log_end(target)
         body = struct.pack(">iiiibii", -1, INT_MAX, INT_MAX, INT_MAX, 0, 0, -1)
@@ -319,9 +332,6 @@ def fetches(target):
         time.sleep(0.1)
         connection.finish()
         check(connection.receive_to_end(3) is not None, "still parked")
-    with target.row("XB27 Fetch by an id that is not there, by no id"), target.broker.client() as client:
-        for topic in (uuid.UUID(int=0), uuid.UUID(int=99)):
-            check_equal(client.fetch(topic, 0, 0, version=13)["error"], 100, f"{topic}")
 
 
 def log_end(target):
