@@ -20,8 +20,9 @@ namespace gregor::runtime::real {
 namespace {
 
 constexpr std::size_t parts_per_call_max = 1024;  // IOV_MAX on Linux
-// Read-ahead works in units of this size at least, so a probe per unit finds nearly every hole.
-constexpr std::uint64_t residency_step_bytes = 64 * 1024;
+// Read-ahead brings in 128 KiB and more at a time, and what was not used for long goes first, so
+// probes this far apart find nearly every hole.
+constexpr std::uint64_t residency_step_bytes = 256 * 1024;
 constexpr std::uint64_t residency_probes_max = 64;
 
 }  // namespace
