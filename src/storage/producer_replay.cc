@@ -192,6 +192,8 @@ Result<void> Replay::replay_batches(BatchScanner& scanner) {
     if (!batch) return fail(std::move(batch.error()));
     if (!*batch) return {};
     const BatchHeader& header = (*batch)->header;
+    // A damaged log may have more than it should.
+    if (header.next_offset() > request_.log_end) return {};
     if (header.last_offset < at_) continue;
     if (auto replayed = replay_batch(scanner, **batch); !replayed) return replayed;
     at_ = header.next_offset();
