@@ -16,11 +16,11 @@ runtime::Task<bool> stop_oldest(ConnectionSet& set, std::string but_not_of_liste
 Acceptor::Acceptor(runtime::Shard& shard, std::vector<std::unique_ptr<ConnectionSet>>& connections)
     : shard_(shard), connections_(connections) {}
 
-Result<std::vector<config::Listener>> Acceptor::bind(
-    const std::vector<config::Listener>& listeners) {
+Result<std::vector<config::Listener>> Acceptor::bind(const std::vector<config::Listener>& listeners,
+                                                     const runtime::ListenOptions& options) {
   std::vector<config::Listener> bound;
   for (const config::Listener& listener : listeners) {
-    auto made = shard_.network().listen({listener.host, listener.port});
+    auto made = shard_.network().listen({listener.host, listener.port}, options);
     if (!made) {
       return fail(
           made.error().code,

@@ -23,7 +23,7 @@ class Acceptor {
   /// Binds all listeners. @return them with their real ports.
   /// @errors network_exception, naming the address
   [[nodiscard]] Result<std::vector<config::Listener>> bind(
-      const std::vector<config::Listener>& listeners);
+      const std::vector<config::Listener>& listeners, const runtime::ListenOptions& options);
   /// Takes connections from now on, within `limits`: what is above those of an address is closed,
   /// what is above the others waits.
   void start(ConnectionLimitSettings limits);

@@ -45,6 +45,14 @@ runtime::Task<bool> stop_set(ConnectionSet& set, runtime::Instant deadline) {
   co_return true;
 }
 
+runtime::ListenOptions listen_options(const config::BrokerConfig& config) {
+  runtime::ListenOptions options;
+  options.backlog = std::max(options.backlog, config.socket_listen_backlog_size);
+  options.send_buffer_bytes = static_cast<int>(config.socket_send_buffer_bytes);
+  options.receive_buffer_bytes = static_cast<int>(config.socket_receive_buffer_bytes);
+  return options;
+}
+
 std::vector<model::BrokerEndpoint> endpoints_of(const std::vector<config::Listener>& advertised,
                                                 const std::vector<config::Listener>& bound) {
   std::vector<model::BrokerEndpoint> endpoints;
@@ -148,7 +156,7 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
     if (auto adopted = co_await adopt_folders(); !adopted)
       co_return fail(std::move(adopted.error()));
   }
-  auto bound = acceptor_.bind(shared_.config.listeners);
+  auto bound = acceptor_.bind(shared_.config.listeners, listen_options(shared_.config));
   if (!bound) co_return fail(std::move(bound.error()));
   bound_ = std::move(*bound);
   partitions_.use(*dirs_);

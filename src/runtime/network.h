@@ -61,12 +61,24 @@ class Listener {
   [[nodiscard]] virtual SocketAddress local() const = 0;  ///< with the real port if 0 was asked for
 };
 
+/// Sizes in bytes as SO_SNDBUF and SO_RCVBUF take them, for accepted connections; -1 leaves them to
+/// the system.
+struct ListenOptions {
+  int backlog = 1024;  ///< connections that wait to be accepted; cut by the kernel to somaxconn
+  int send_buffer_bytes = -1;
+  int receive_buffer_bytes = -1;
+};
+
 /// Thread: one shard.
 class Network {
  public:
   virtual ~Network() = default;
   /// Binds and listens. @errors network_exception with EADDRINUSE, EACCES, ...
-  [[nodiscard]] virtual Result<std::unique_ptr<Listener>> listen(const SocketAddress& address) = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<Listener>> listen(const SocketAddress& address,
+                                                                 const ListenOptions& options) = 0;
+  [[nodiscard]] Result<std::unique_ptr<Listener>> listen(const SocketAddress& address) {
+    return listen(address, {});
+  }
   /// Binds an accepted socket to this shard.
   [[nodiscard]] virtual Result<std::unique_ptr<Stream>> adopt(
       std::unique_ptr<AcceptedSocket> socket) = 0;

@@ -95,6 +95,44 @@ TEST_F(ListenerTest, a_port_in_use_and_an_unknown_name_are_errors) {
   run([&] { return listen_twice(shard(0)); });
 }
 
+// The descriptor of this process that is connected to local port `port`, or -1.
+int descriptor_connected_to(std::uint16_t port) {
+  for (int number = 0; number < 1024; ++number) {
+    sockaddr_in peer{};
+    socklen_t length = sizeof peer;
+    if (::getpeername(number, reinterpret_cast<sockaddr*>(&peer), &length) != 0) continue;
+    if (peer.sin_family == AF_INET && ntohs(peer.sin_port) == port) return number;
+  }
+  return -1;
+}
+
+int buffer_bytes(int descriptor, int option) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  EXPECT_EQ(::getsockopt(descriptor, SOL_SOCKET, option, &value, &length), 0);
+  return value;
+}
+
+Task<void> accept_with_buffers(Shard& shard) {
+  ListenOptions options;
+  options.send_buffer_bytes = 40'000;
+  options.receive_buffer_bytes = 50'000;
+  auto listener = shard.network().listen({"127.0.0.1", 0}, options);
+  EXPECT_TRUE(listener.has_value());
+  const Instant deadline = shard.clock().now() + 5s;
+  auto stream = co_await shard.network().connect((*listener)->local(), deadline);
+  EXPECT_TRUE(stream.has_value());
+  const auto accepted = co_await (*listener)->accept();
+  EXPECT_TRUE(accepted.has_value());
+  const int number = descriptor_connected_to((*accepted)->peer().port);
+  EXPECT_EQ(buffer_bytes(number, SO_SNDBUF), 80'000);  // Linux doubles what is asked for
+  EXPECT_EQ(buffer_bytes(number, SO_RCVBUF), 100'000);
+}
+
+TEST_F(ListenerTest, accepted_sockets_have_the_buffers_that_were_asked_for) {
+  run([&] { return accept_with_buffers(shard(0)); });
+}
+
 Task<void> accept_to_error(Listener& listener, int* os_error) {
   const auto accepted = co_await listener.accept();
   EXPECT_FALSE(accepted.has_value());

@@ -12,7 +12,6 @@
 namespace gregor::runtime::real {
 namespace {
 
-constexpr int backlog = 1024;  // cut by the kernel to net.core.somaxconn
 constexpr Duration pause_without_descriptors = std::chrono::milliseconds(100);
 
 tl::unexpected<Error> failure_at(std::string_view what, const SocketAddress& address,
@@ -115,20 +114,22 @@ void TcpListener::close() {
   if (pause_ != nullptr) pause_->set();
 }
 
-Result<std::unique_ptr<Listener>> TcpNetwork::listen(const SocketAddress& address) {
+Result<std::unique_ptr<Listener>> TcpNetwork::listen(const SocketAddress& address,
+                                                     const ListenOptions& options) {
   auto found = resolve(address, Resolve::numeric);
   if (!found) found = resolve(address, Resolve::name);
   if (!found) return fail(std::move(found.error()));
   Result<std::unique_ptr<Listener>> listener =
       fail(ErrorCode::network_exception, address.host + " has no address");
   for (const OsAddress& each : *found) {
-    listener = listen_on(each);
+    listener = listen_on(each, options);
     if (listener) break;
   }
   return listener;
 }
 
-Result<std::unique_ptr<Listener>> TcpNetwork::listen_on(const OsAddress& address) {
+Result<std::unique_ptr<Listener>> TcpNetwork::listen_on(const OsAddress& address,
+                                                        const ListenOptions& options) {
   const auto made = make_socket(address);
   if (!made) return fail(made.error());
   const int number = *made;
@@ -139,9 +140,14 @@ Result<std::unique_ptr<Listener>> TcpNetwork::listen_on(const OsAddress& address
   // "::" takes IPv4 as well, whatever net.ipv6.bindv6only says.
   if (address.storage.ss_family == AF_INET6)
     ok = ok && set_option(number, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  // Accepted sockets inherit these.
+  if (options.send_buffer_bytes > 0)
+    ok = ok && set_option(number, SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes);
+  if (options.receive_buffer_bytes > 0)
+    ok = ok && set_option(number, SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes);
   if (!ok) return failure_at("prepare to listen on", asked, errno);
   if (::bind(number, address.get(), address.length) != 0) return failure_at("bind", asked, errno);
-  if (::listen(number, backlog) != 0) return failure_at("listen on", asked, errno);
+  if (::listen(number, options.backlog) != 0) return failure_at("listen on", asked, errno);
   OsAddress local;
   local.length = sizeof local.storage;
   if (::getsockname(number, reinterpret_cast<sockaddr*>(&local.storage), &local.length) != 0) {

@@ -65,7 +65,9 @@ class TcpNetwork final : public Network {
 
   /// May wait for the name service if the host is a name: called at start, before anything is
   /// served.
-  [[nodiscard]] Result<std::unique_ptr<Listener>> listen(const SocketAddress& address) override;
+  [[nodiscard]] Result<std::unique_ptr<Listener>> listen(const SocketAddress& address,
+                                                         const ListenOptions& options) override;
+  using Network::listen;
   [[nodiscard]] Result<std::unique_ptr<Stream>> adopt(
       std::unique_ptr<AcceptedSocket> socket) override;
   /// Tries the addresses of a name one after the other. @errors network_exception; os_error
@@ -73,7 +75,8 @@ class TcpNetwork final : public Network {
   Task<Result<std::unique_ptr<Stream>>> connect(SocketAddress address, Instant deadline) override;
 
  private:
-  [[nodiscard]] Result<std::unique_ptr<Listener>> listen_on(const OsAddress& address);
+  [[nodiscard]] Result<std::unique_ptr<Listener>> listen_on(const OsAddress& address,
+                                                            const ListenOptions& options);
   Task<Result<std::unique_ptr<Stream>>> connect_to(OsAddress address, Instant deadline);
   Task<Result<std::vector<OsAddress>>> find(SocketAddress address);
 

@@ -178,7 +178,8 @@ Task<Result<std::unique_ptr<Stream>>> connect_to(Wire* wire,
 
 }  // namespace
 
-Result<std::unique_ptr<Listener>> SimulatedNetwork::listen(const SocketAddress& address) {
+Result<std::unique_ptr<Listener>> SimulatedNetwork::listen(const SocketAddress& address,
+                                                           const ListenOptions&) {
   auto state = wire_.listen(context_, address);
   if (!state) return fail(std::move(state.error()));
   return std::make_unique<SimulatedListener>(wire_, std::move(*state));

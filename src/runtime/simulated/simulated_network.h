@@ -13,7 +13,9 @@ class SimulatedNetwork final : public Network {
  public:
   SimulatedNetwork(Wire& wire, Context context) : wire_(wire), context_(context) {}
 
-  Result<std::unique_ptr<Listener>> listen(const SocketAddress& address) override;
+  Result<std::unique_ptr<Listener>> listen(const SocketAddress& address,
+                                           const ListenOptions& options) override;
+  using Network::listen;
   Result<std::unique_ptr<Stream>> adopt(std::unique_ptr<AcceptedSocket> socket) override;
   Task<Result<std::unique_ptr<Stream>>> connect(SocketAddress address, Instant deadline) override;
 
