@@ -26,6 +26,7 @@ namespace gregor::broker {
 class BrokerShard;
 class ConfigAlterations;
 class ControllerService;
+class Housekeeping;
 class ProducerIds;
 
 /// What all shards of one broker share. Written before the shards serve, read only afterwards.
@@ -39,7 +40,9 @@ struct BrokerShared {
   /// What all logs share; any thread may change the limits.
   std::shared_ptr<storage::ProducerRules> producer_rules =
       std::make_shared<storage::ProducerRules>();
-  std::string http_address;  ///< host:port of the HTTP port; "" = off
+  std::string http_address;              ///< host:port of the HTTP port; "" = off
+  Housekeeping* housekeeping = nullptr;  ///< to be used on shard 0 only
+  std::vector<std::string> log_dirs;     ///< paths of those in use
 };
 
 /// Thread: its shard.
@@ -62,6 +65,8 @@ class BrokerShard {
   [[nodiscard]] model::BrokerId broker_id() const { return shared_.broker_id; }
   [[nodiscard]] ControllerService& controller() { return *shared_.controller; }
   [[nodiscard]] ProducerIds& producer_ids() { return *shared_.producer_ids; }
+  [[nodiscard]] Housekeeping& housekeeping() { return *shared_.housekeeping; }
+  [[nodiscard]] const std::vector<std::string>& log_dirs() const { return shared_.log_dirs; }
   [[nodiscard]] ConfigAlterations& config_alterations() { return *shared_.config_alterations; }
   [[nodiscard]] std::size_t shard_count() const { return shared_.shards.size(); }
   [[nodiscard]] BrokerShard& peer(runtime::ShardId id) { return *shared_.shards[id.value()]; }

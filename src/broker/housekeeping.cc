@@ -10,7 +10,7 @@ namespace gregor::broker {
 namespace {
 
 constexpr std::string_view component = "housekeeping";
-constexpr int collect_tries_max = 3;
+constexpr int collect_tries_max = 20;
 
 struct Positions {
   model::TopicPartition partition;
@@ -33,7 +33,12 @@ runtime::Task<std::vector<Positions>> positions_of(BrokerShard& shard) {
 
 Housekeeping::Housekeeping(runtime::Shard& shard, BrokerShared& shared, storage::LogDirs& dirs,
                            LocalPartitions& partitions)
-    : shard_(shard), shared_(shared), dirs_(dirs), partitions_(partitions), stopping_(shard) {}
+    : shard_(shard),
+      shared_(shared),
+      dirs_(dirs),
+      partitions_(partitions),
+      checkpoint_turns_(shard),
+      stopping_(shard) {}
 
 void Housekeeping::start() {
   // Folders that an earlier run left are past their delay.
@@ -84,6 +89,19 @@ runtime::Task<std::vector<storage::DirCheckpoints>> Housekeeping::collect() {
 }
 
 runtime::Task<bool> Housekeeping::write_checkpoints() {
+  const std::uint64_t wanted = rounds_begun_ + 1;
+  co_await checkpoint_turns_.take();
+  bool written = round_written_ >= wanted;
+  if (!written) {
+    const std::uint64_t round = ++rounds_begun_;
+    written = co_await write_checkpoints_once();
+    if (written) round_written_ = round;
+  }
+  checkpoint_turns_.pass();
+  co_return written;
+}
+
+runtime::Task<bool> Housekeeping::write_checkpoints_once() {
   for (int tries = 0; tries < collect_tries_max; ++tries) {
     const std::vector<storage::DirCheckpoints> checkpoints = co_await collect();
     auto write = [&]() -> Result<void> {
@@ -98,8 +116,8 @@ runtime::Task<bool> Housekeeping::write_checkpoints() {
     log::error(component, "checkpoints: {}", written.error().detail);
     co_return false;
   }
-  // Topics come and go all the time: the next round will do.
-  co_return true;
+  log::warn(component, "checkpoints: topics come and go all the time");
+  co_return false;
 }
 
 runtime::Task<void> Housekeeping::remove_deleted() {

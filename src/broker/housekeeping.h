@@ -1,11 +1,13 @@
 // What a broker does from time to time: checkpoint files, folders of deleted partitions.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <vector>
 
 #include "broker/local_partitions.h"
+#include "broker/turns.h"
 #include "runtime/shard.h"
 #include "runtime/task_group.h"
 #include "storage/log_dirs.h"
@@ -21,7 +23,9 @@ class Housekeeping {
   void start();
   /// Ends when nothing runs any more.
   runtime::Task<void> stop();
-  /// Writes the checkpoint files of all dirs. @return false if one could not be written
+  /// Writes the checkpoint files of all dirs, with what is true when it is called or later. One at
+  /// a time; those who ask meanwhile share the next one.
+  /// @return false if one could not be written
   runtime::Task<bool> write_checkpoints();
 
  private:
@@ -30,6 +34,7 @@ class Housekeeping {
     runtime::Instant due{};
   };
   runtime::Task<void> run();
+  runtime::Task<bool> write_checkpoints_once();
   runtime::Task<std::vector<storage::DirCheckpoints>> collect();
   runtime::Task<void> remove_deleted();
 
@@ -38,6 +43,9 @@ class Housekeeping {
   storage::LogDirs& dirs_;
   LocalPartitions& partitions_;
   std::deque<Doomed> doomed_;
+  Turns checkpoint_turns_;
+  std::uint64_t rounds_begun_ = 0;
+  std::uint64_t round_written_ = 0;  // the last one that went well
   runtime::OneShot stopping_;
   runtime::TaskGroup tasks_;
 };

@@ -169,6 +169,8 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   }
   warn_of_unclaimed();
   housekeeping_ = std::make_unique<Housekeeping>(shard_, shared_, *dirs_, partitions_);
+  shared_.housekeeping = housekeeping_.get();
+  shared_.log_dirs = dirs_->paths();
   housekeeping_->start();
   acceptor_.start(connection_limits(shared_.config, connections_by_descriptors_));
   serving_ = true;

@@ -9,7 +9,9 @@
 namespace gregor::broker {
 
 /// Thread: one shard. Limit: one entry per waiting task.
-/// Usage:  `co_await turns.take(); const Turns::Holder turn(turns); ...`
+/// Usage:  `co_await turns.take(); const Turns::Holder turn(turns); ...`, or pass() by hand where
+/// the
+///         task may outlive the Turns.
 class Turns {
  public:
   explicit Turns(runtime::Shard& shard) : shard_(shard) {}
@@ -40,7 +42,7 @@ class Turns {
     Turns& turns_;
   };
 
- private:
+  /// The next one may run.
   void pass() {
     if (waiting_.empty()) {
       is_taken_ = false;
@@ -51,6 +53,7 @@ class Turns {
     shard_.post([next] { next.resume(); });
   }
 
+ private:
   runtime::Shard& shard_;
   std::deque<std::coroutine_handle<>> waiting_;
   bool is_taken_ = false;

@@ -53,6 +53,12 @@ struct FileInfo {
       false;  ///< false for symlinks, FIFOs, devices: they are never followed or opened
 };
 
+/// Room on the volume of a path.
+struct SpaceInfo {
+  std::uint64_t total_bytes = 0;
+  std::uint64_t usable_bytes = 0;  ///< by this process
+};
+
 enum class OpenMode {
   read,        ///< must exist
   read_write,  ///< must exist
@@ -76,6 +82,7 @@ class FileSystem {
                                                            OpenMode mode) = 0;
   /// os_error ENOENT if absent.
   [[nodiscard]] virtual Result<FileInfo> stat(const std::string& path) = 0;
+  [[nodiscard]] virtual Result<SpaceInfo> space(const std::string& path) = 0;
   /// Entries without "." and "..", sorted by name.
   [[nodiscard]] virtual Result<std::vector<FileInfo>> list(const std::string& directory) = 0;
   /// Makes one directory (mode 0750); ok if it is there already.

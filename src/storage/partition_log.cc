@@ -92,6 +92,29 @@ Task<Result<void>> PartitionLog::State::become_leader(std::shared_ptr<State> sel
   co_return co_await s.save_epochs();
 }
 
+// The recovery point goes first: a crash must not leave a start behind the end of the log.
+Task<Result<Offset>> PartitionLog::State::move_log_start(std::shared_ptr<State> self, Offset to) {
+  State& s = *self;
+  const Operation running(s);
+  if (auto refusal = s.append_refusal()) co_return fail(std::move(*refusal));
+  if (to > s.high_watermark) {
+    co_return fail(ErrorCode::offset_out_of_range,
+                   fmt::format("offset {} of {} is above the high watermark {}", to.value(),
+                               s.partition_name_, s.high_watermark.value()));
+  }
+  if (to > s.recovery_point) {
+    auto flushing = flush(self);
+    auto flushed = co_await std::move(flushing);
+    if (!flushed) co_return fail(std::move(flushed.error()));
+  }
+  if (to > s.log_start) {
+    GREGOR_ASSERT(to <= s.recovery_point);
+    s.log_start = to;
+    if (s.epochs.truncate_start(to)) s.are_epochs_unsaved_ = true;
+  }
+  co_return s.log_start;
+}
+
 Task<Result<void>> PartitionLog::State::save_epochs() {
   while (is_saving_epochs_) co_await epochs_saved_.wait();
   if (!are_epochs_unsaved_) co_return Result<void>();
@@ -159,6 +182,9 @@ Task<Result<void>> PartitionLog::become_leader(LeaderEpoch epoch) {
 }
 Task<Result<void>> PartitionLog::set_topic_id(model::Uuid id) {
   return State::set_topic_id(state_, id);
+}
+Task<Result<Offset>> PartitionLog::move_log_start(Offset to) {
+  return State::move_log_start(state_, to);
 }
 Task<Result<void>> PartitionLog::flush() { return State::flush(state_); }
 bool PartitionLog::release_files() { return state_->release_files(); }

@@ -147,6 +147,14 @@ class PartitionLog {
   /// The earliest record that carries the greatest timestamp; nothing if it lies at or after `end`.
   runtime::Task<Result<TimestampOffset>> offset_of_max_timestamp(model::Offset end);
 
+  /// Records below `to` are gone for every reader; the log start is only ever raised. Their
+  /// segments stay.
+  ///
+  /// @return  the log start, also if it was not below `to` before
+  /// @errors  offset_out_of_range if `to` is above the high watermark; kafka_storage_error
+  /// @durable the records up to `to` are; the new start once the checkpoint file is written
+  runtime::Task<Result<model::Offset>> move_log_start(model::Offset to);
+
   [[nodiscard]] model::Offset log_start() const;
   [[nodiscard]] model::Offset log_end() const;  ///< end of what is written
   [[nodiscard]] model::Offset recovery_point() const;

@@ -138,6 +138,8 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
                                                    model::LeaderEpoch epoch);
   static runtime::Task<Result<void>> set_topic_id(std::shared_ptr<State> self, model::Uuid id);
   static runtime::Task<Result<void>> flush(std::shared_ptr<State> self);
+  static runtime::Task<Result<model::Offset>> move_log_start(std::shared_ptr<State> self,
+                                                             model::Offset to);
   bool release_files();
   static runtime::Task<Result<void>> close(std::shared_ptr<State> self);
   static runtime::Task<Result<std::string>> retire(std::shared_ptr<State> self,

@@ -461,6 +461,31 @@ TEST_F(PartitionLogTest, epochs_are_written_before_the_first_append) {
   EXPECT_EQ(host_.dirs().partitions().front().last_epoch, LeaderEpoch(6));
 }
 
+TEST_F(PartitionLogTest, the_start_of_the_log_moves_up) {
+  open();
+  ASSERT_TRUE(host_.wait(host_.log().become_leader(LeaderEpoch(0))).has_value());
+  fill(50);
+  const Offset end = host_.log().log_end();
+  host_.log().set_high_watermark(Offset(149));
+  const auto move = [this](Offset to) { return host_.wait(host_.log().move_log_start(to)); };
+  EXPECT_EQ(move(end).error().code, ErrorCode::offset_out_of_range);
+  EXPECT_EQ(host_.log().log_start(), Offset(0));
+  EXPECT_EQ(*move(Offset(70)), Offset(70));
+  EXPECT_GE(host_.log().recovery_point(), Offset(70)) << "what is kept is on the disk";
+  EXPECT_EQ(*move(Offset(4)), Offset(70)) << "it never goes back";
+  EXPECT_EQ(host_.log().log_start(), Offset(70));
+  EXPECT_EQ(host_.read_all(Offset(69), end).error().code, ErrorCode::offset_out_of_range);
+  EXPECT_TRUE(host_.read_all(Offset(70), end).has_value());
+  EXPECT_EQ(host_.wait(host_.log().offset_for_time(TimestampMs(0), end))->offset, Offset(70));
+  EXPECT_EQ(host_.log().epoch_at(Offset(69)), LeaderEpoch(-1));
+  EXPECT_EQ(host_.log().epoch_at(Offset(70)), LeaderEpoch(0));
+  host_.log().set_high_watermark(end);
+  EXPECT_EQ(*move(end), end) << "all of it";
+  fill(1);
+  EXPECT_EQ(host_.log().log_start(), end);
+  EXPECT_TRUE(host_.read_all(end, Offset(153)).has_value());
+}
+
 TEST_F(PartitionLogTest, a_topic_id_is_set_once) {
   open();
   const auto other = *model::Uuid::parse("4NfLrYQwRLKtwSxe2X1LkA");

@@ -1,8 +1,9 @@
 """DescribeCluster, OffsetForLeaderEpoch, DescribeTopicPartitions: the answers of Apache Kafka 4.1.1."""
 import admin_client as admin
 import records
+from raw_client import API_VERSIONS
 from suite import check, check_equal
-from wire import ZERO_UUID
+from wire import Writer, ZERO_UUID
 
 ALL_CLUSTER, ALL_TOPIC, NOT_ASKED = 8096, 3576, -(1 << 31)
 UNKNOWN, INVALID_TOPIC, INVALID_REQUEST, FENCED, TOO_NEW, WRONG_ENDPOINT, UNKNOWN_ENDPOINT = 3, 17, 42, 74, 75, 114, 115
@@ -24,6 +25,17 @@ def cluster(suite, broker, client):
             answer = admin.describe_cluster(client, 2, endpoint_type=kind)
             check_equal((answer["error"], answer["brokers"], answer["controller"], answer["endpoint_type"]), (error, [], -1, 1), "answer")
             check(answer["message"], "a message")
+
+
+def features(suite, client):
+    for version in (3, 4):
+        with suite.case(f"ApiVersions v{version}: no features, of epoch 0, as Apache Kafka 3.9.1 with ZooKeeper"):
+            reader = client.request(API_VERSIONS, version, Writer(True).string("raw").string("1").tags().bytes())
+            check_equal(reader.int16(), 0, "error")
+            reader.array(lambda: (reader.int16(), reader.int16(), reader.int16(), reader.tags()))
+            reader.int32()
+            check_equal(reader.tags(), {1: bytes(8)}, "tags")
+            check(reader.at_end(), "nothing follows")
 
 
 def epochs(suite, broker, client):
@@ -101,5 +113,7 @@ def topic_pages(suite, broker, client, is_gregor):
 
 def run(suite, broker, client, is_gregor):
     cluster(suite, broker, client)
+    if is_gregor:
+        features(suite, client)
     epochs(suite, broker, client)
     topic_pages(suite, broker, client, is_gregor)

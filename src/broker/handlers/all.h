@@ -7,9 +7,11 @@
 #include "broker/handlers/api_versions.h"
 #include "broker/handlers/create_partitions.h"
 #include "broker/handlers/create_topics.h"
+#include "broker/handlers/delete_records.h"
 #include "broker/handlers/delete_topics.h"
 #include "broker/handlers/describe_cluster.h"
 #include "broker/handlers/describe_configs.h"
+#include "broker/handlers/describe_log_dirs.h"
 #include "broker/handlers/describe_producers.h"
 #include "broker/handlers/describe_topic_partitions.h"
 #include "broker/handlers/fetch.h"
@@ -30,6 +32,6 @@ using AllHandlers =
                InitProducerIdHandler, DescribeConfigsHandler, ListConfigResourcesHandler,
                AlterConfigsHandler, IncrementalAlterConfigsHandler, DescribeProducersHandler,
                CreatePartitionsHandler, DescribeClusterHandler, OffsetForLeaderEpochHandler,
-               DescribeTopicPartitionsHandler>;
+               DescribeTopicPartitionsHandler, DeleteRecordsHandler, DescribeLogDirsHandler>;
 
 }  // namespace gregor::broker

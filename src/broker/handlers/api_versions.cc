@@ -41,6 +41,8 @@ runtime::Task<protocol::ApiVersionsResponse> ApiVersionsHandler::handle(
     answer.error_code = ErrorCode::invalid_request;
     co_return answer;
   }
+  // As Apache Kafka 3.9 does with ZooKeeper: features belong to KRaft; there are none, of epoch 0.
+  answer.finalized_features_epoch = 0;
   for (const ServedApi& api : served_apis()) answer.api_keys.push_back(row(api));
   co_return answer;
 }

@@ -117,6 +117,11 @@ TEST_F(FileTest, stat_renames_and_removes) {
   { const auto made = open("f", OpenMode::create); }
   EXPECT_TRUE(files_.stat(directory_ / "f")->is_regular);
   EXPECT_EQ(files_.stat(directory_ / "f")->name, directory_ / "f");
+  const auto space = files_.space(directory_ / "");
+  ASSERT_TRUE(space.has_value()) << space.error().detail;
+  EXPECT_GT(space->usable_bytes, 0u);
+  EXPECT_GE(space->total_bytes, space->usable_bytes);
+  EXPECT_EQ(files_.space(directory_ / "none").error().os_error, ENOENT);
   ASSERT_TRUE(files_.rename(directory_ / "f", directory_ / "g").has_value());
   EXPECT_EQ(files_.stat(directory_ / "f").error().os_error, ENOENT);
   EXPECT_EQ(files_.rename(directory_ / "f", directory_ / "h").error().os_error, ENOENT);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -120,6 +121,13 @@ Result<FileInfo> PosixFileSystem::stat(const std::string& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) return failure("stat", path, errno);
   return info_of(path, status);
+}
+
+Result<SpaceInfo> PosixFileSystem::space(const std::string& path) {
+  struct statvfs volume {};
+  if (::statvfs(path.c_str(), &volume) != 0) return failure("statvfs", path, errno);
+  const std::uint64_t block = volume.f_frsize;
+  return SpaceInfo{volume.f_blocks * block, volume.f_bavail * block};
 }
 
 Result<std::vector<FileInfo>> PosixFileSystem::list(const std::string& directory) {

@@ -17,6 +17,7 @@ class PosixFileSystem final : public FileSystem {
  public:
   [[nodiscard]] Result<std::shared_ptr<File>> open(const std::string& path, OpenMode mode) override;
   [[nodiscard]] Result<FileInfo> stat(const std::string& path) override;
+  [[nodiscard]] Result<SpaceInfo> space(const std::string& path) override;
   [[nodiscard]] Result<std::vector<FileInfo>> list(const std::string& directory) override;
   [[nodiscard]] Result<void> create_directory(const std::string& path) override;
   [[nodiscard]] Result<void> rename(const std::string& from, const std::string& to) override;

@@ -62,6 +62,7 @@ class Disk {
   void clear_failures() { failures_.clear(); }
   /// Contents beyond it: ENOSPC.
   void set_bytes_max(std::uint64_t bytes) { bytes_max_ = bytes; }
+  [[nodiscard]] std::uint64_t bytes_max() const { return bytes_max_; }
   /// Offloaded work of this node takes so much longer from now on.
   void set_extra_delay(Duration delay) { extra_delay_ = delay; }
   /// Operations of this kind asked for by broker code, failed ones too, since the disk was made.

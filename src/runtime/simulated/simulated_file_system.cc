@@ -186,6 +186,14 @@ Result<FileInfo> SimulatedFileSystem::stat(const std::string& path) {
   return info_of(path, *place->inode);
 }
 
+Result<SpaceInfo> SimulatedFileSystem::space(const std::string& path) {
+  const Admission admission = view_.disk.admit(view_.life, FileOperation::stat);
+  if (admission.os_error != 0) return failure("space of", path, admission.os_error);
+  const std::uint64_t used = view_.disk.bytes_used();
+  const std::uint64_t total = view_.disk.bytes_max();
+  return SpaceInfo{total, total > used ? total - used : 0};
+}
+
 Result<std::vector<FileInfo>> SimulatedFileSystem::list(const std::string& directory) {
   const Admission admission = view_.disk.admit(view_.life, FileOperation::list);
   if (admission.os_error != 0) return failure("list", directory, admission.os_error);

@@ -23,6 +23,7 @@ class SimulatedFileSystem final : public FileSystem {
 
   Result<std::shared_ptr<File>> open(const std::string& path, OpenMode mode) override;
   Result<FileInfo> stat(const std::string& path) override;
+  Result<SpaceInfo> space(const std::string& path) override;
   Result<std::vector<FileInfo>> list(const std::string& directory) override;
   Result<void> create_directory(const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
