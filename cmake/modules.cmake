@@ -1,9 +1,11 @@
-# gregor_module(NAME [FOLDER dir] [DEPS module...] [LIBS target...] [TEST_DEPS module...])
+# gregor_module(NAME [FOLDER dir] [DEPS module...] [LIBS target...] [TEST_DEPS module...]
+#               [FUZZ_SOURCES file...] [FUZZ_DEPS module...])
 #
 # Makes the static library gregor_NAME of all *.cc in the current folder (or FOLDER below it), without sub-folders,
 # and, of all *_test.cc there, the program NAME_test, registered as the ctest "unit.NAME" with the label "fast".
-# With GREGOR_LIBFUZZER (clang), each X_fuzz.cc there becomes the program X_fuzz.
-# DEPS are other modules (names without gregor_), LIBS are outside libraries, TEST_DEPS are only for the tests.
+# With GREGOR_LIBFUZZER (clang), each X_fuzz.cc there becomes the program X_fuzz, of the module or, for a module
+# that is large, of FUZZ_SOURCES alone.
+# DEPS are other modules (names without gregor_), LIBS are outside libraries, TEST_DEPS are only for the tests, FUZZ_DEPS for the fuzz programs.
 
 set(GREGOR_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
 option(GREGOR_WERROR "treat warnings as errors" ON)
@@ -28,7 +30,7 @@ if(GREGOR_LIBFUZZER)
 endif()
 
 function(gregor_module name)
-  cmake_parse_arguments(ARG "" "FOLDER" "DEPS;LIBS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "FOLDER" "DEPS;LIBS;TEST_DEPS;FUZZ_SOURCES;FUZZ_DEPS" ${ARGN})
   set(dir ${CMAKE_CURRENT_SOURCE_DIR})
   if(ARG_FOLDER)
     set(dir ${dir}/${ARG_FOLDER})
@@ -60,8 +62,15 @@ function(gregor_module name)
     file(GLOB fuzz_sources CONFIGURE_DEPENDS ${dir}/*_fuzz.cc)
     foreach(source IN LISTS fuzz_sources)
       get_filename_component(program ${source} NAME_WE)
-      add_executable(${program} EXCLUDE_FROM_ALL ${source})
-      target_link_libraries(${program} PRIVATE gregor_${name})
+      set(fuzz_deps ${ARG_FUZZ_DEPS})
+      list(TRANSFORM fuzz_deps PREPEND gregor_)
+      add_executable(${program} EXCLUDE_FROM_ALL ${source} ${ARG_FUZZ_SOURCES})
+      if(ARG_FUZZ_SOURCES)
+        target_include_directories(${program} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+        target_link_libraries(${program} PRIVATE gregor_options ${fuzz_deps})
+      else()
+        target_link_libraries(${program} PRIVATE gregor_${name} ${fuzz_deps})
+      endif()
       target_link_options(${program} PRIVATE -fsanitize=fuzzer)
     endforeach()
   endif()
