@@ -134,7 +134,6 @@ class Connection {
   const ConnectionLimits& limits_;
   FrameBudget& budget_;
   Turns session_turns_;
-  runtime::TaskGroup requests_;
   std::deque<std::shared_ptr<Exchange>> pipeline_;
   std::unique_ptr<runtime::OneShot> slot_free_;
   Reading reading_ = Reading::between_frames;
@@ -147,6 +146,8 @@ class Connection {
   std::int64_t frame_received_ = 0;
   runtime::Instant last_received_{};
   runtime::Instant last_sent_{};
+  // Goes first: what it works on refers to the others, also when it is given up.
+  runtime::TaskGroup requests_;
 };
 
 }  // namespace gregor::broker
