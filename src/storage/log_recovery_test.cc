@@ -524,5 +524,24 @@ TEST_F(DamageTest, of_indexes_is_repaired) {
   }
 }
 
+TEST(EndOfOffsetsTest, an_append_beyond_the_last_offset_is_refused) {
+  test::SimulatedHost host({.seed = 1});
+  ASSERT_TRUE(host.open(small_config()).has_value());
+  ASSERT_TRUE(host.append(make_batch()).has_value());
+  host.crash(CrashKind::kill);
+  for (const auto* suffix : {".log", ".index", ".timeindex"}) {
+    ASSERT_TRUE(host.files().remove(host.segment_path(0, suffix)).has_value());
+  }
+  constexpr std::int64_t base = INT64_MAX - 2;
+  test::write_file(host.files(), host.segment_path(base, ".log"),
+                   stored_batch(base, {.records = 2, .timestamp = 1000}));
+  ASSERT_TRUE(host.open(small_config()).has_value());
+  ASSERT_EQ(host.log().log_end(), Offset(INT64_MAX));
+  const auto appended = host.append(make_batch());
+  ASSERT_FALSE(appended.has_value());
+  EXPECT_EQ(appended.error().error.code, ErrorCode::kafka_storage_error);
+  EXPECT_EQ(host.log().log_end(), Offset(INT64_MAX));
+}
+
 }  // namespace
 }  // namespace gregor::storage

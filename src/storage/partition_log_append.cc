@@ -118,6 +118,13 @@ std::optional<BatchError> PartitionLog::State::stage(StagedAppend& staged,
   }
   GREGOR_ASSERT(staged_end_ >= log_end);
   GREGOR_ASSERT(prepared.facts.record_count > 0);
+  if (staged_end_.value() > INT64_MAX - prepared.facts.record_count) {  // only after damage
+    return BatchError{{ErrorCode::kafka_storage_error,
+                       fmt::format("{} ends at offset {}: there are no further ones",
+                                   partition_name_, staged_end_.value())},
+                      true,
+                      {}};
+  }
   staged.bytes = prepared.bytes;
   staged.first = staged_end_;
   staged.last = staged_end_ + (prepared.facts.record_count - 1);
