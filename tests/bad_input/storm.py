@@ -210,8 +210,8 @@ def memory_limit(idle):
     return (64 << 20) + (idle + 2000) * (16 << 10) + (32 << 20)
 
 
-def blow(broker, quiet_seconds, storm_seconds):
-    """Measures, blows, measures again, and waits until all is returned."""
+def blow(broker, quiet_seconds, storm_seconds, judges_p99):
+    """Measures, blows, measures again, and waits until all is returned. A short run on a shared machine only prints its p99."""
     prepare(broker)
     good_client(broker.address, 1)
     files, memory, idle = open_files(broker), rss(broker), idle_count()
@@ -231,4 +231,5 @@ def blow(broker, quiet_seconds, storm_seconds):
     check(held > idle, "the idle connections are not there")
     check(grown <= memory_limit(idle), "too much memory")
     check(after <= memory_limit(idle) // 2, "memory is not returned")
-    check(stormy <= P99_TIMES_MAX * max(quiet, P99_FLOOR_MS), f"p99 is {stormy / max(quiet, P99_FLOOR_MS):.1f} times that without the storm")
+    is_good = stormy <= P99_TIMES_MAX * max(quiet, P99_FLOOR_MS)
+    check(is_good or not judges_p99, f"p99 is {stormy / max(quiet, P99_FLOOR_MS):.1f} times that without the storm")
