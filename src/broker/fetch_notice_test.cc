@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "storage/simulated_test_support.h"
+
 namespace gregor::broker {
 namespace {
 
@@ -52,6 +54,24 @@ TEST(FetchNoticesTest, ANoticeReplacesTheOneOfTheSameName) {
   EXPECT_TRUE(woken.empty());
   notices.progress(1, 1);
   EXPECT_EQ(woken, std::vector<NoticeId>{1});
+}
+
+TEST(FetchNoticesTest, AReplacedNoticeWatchesItsPartitionsOnce) {
+  storage::test::SimulatedHost host;
+  const auto config = storage::test::small_config();
+  auto dirs = storage::LogDirs::open(host.node().file_system(), {{"/data"}, 1, nullptr});
+  ASSERT_TRUE(dirs.has_value());
+  auto loaded = (*dirs)->create(host.partition(), model::Uuid::from_bits(1, 2), config);
+  ASSERT_TRUE(loaded.has_value());
+  auto partition = std::make_shared<Partition>(
+      std::make_unique<storage::PartitionLog>(host.shard(), std::move(**loaded)),
+      model::Uuid::from_bits(1, 2), config);
+  int told = 0;
+  partition->on_progress([&told](NoticeId, std::uint64_t) { ++told; });
+  FetchNotices notices([](NoticeId) {});
+  for (int i = 0; i < 3; ++i) notices.arm(1, 10, {{partition, model::Offset(0)}});
+  partition->retire();
+  EXPECT_EQ(told, 1);
 }
 
 TEST(ParkedFetchesTest, TheHomeShardIsInTheName) {
