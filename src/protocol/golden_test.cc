@@ -103,6 +103,7 @@ fs::path file_of(const MessageInfo& info, int version) {
   const std::string name(info.name);
   const fs::path root(GREGOR_GOLDEN_DIR);
   if (info.kind == MessageKind::header) return root / "headers" / (name + suffix);
+  if (info.kind == MessageKind::record) return root / "internal" / (name + suffix);
   const std::string kind = info.kind == MessageKind::request ? "request" : "response";
   return root / name.substr(0, name.size() - kind.size()) / (kind + suffix);
 }

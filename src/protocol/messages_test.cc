@@ -37,7 +37,7 @@ std::vector<std::byte> default_bytes(const MessageInfo& info, ApiVersion version
 }
 
 TEST(Messages, registry_has_all) {
-  EXPECT_EQ(all_messages().size(), 64U * 2 + 2);
+  EXPECT_EQ(all_messages().size(), 64U * 2 + 2 + 6);
   ASSERT_NE(find_message("FetchResponse"), nullptr);
   EXPECT_EQ(find_message(1, MessageKind::response), find_message("FetchResponse"));
   EXPECT_EQ(find_message(52, MessageKind::request), nullptr);

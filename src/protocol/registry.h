@@ -13,12 +13,12 @@
 
 namespace gregor::protocol {
 
-enum class MessageKind : std::uint8_t { request, response, header };
+enum class MessageKind : std::uint8_t { request, response, header, record };
 
 /// One message type. The functions are safe on any input.
 struct MessageInfo {
   std::string_view name;  ///< "FetchRequest", "RequestHeader"
-  std::int16_t key;       ///< of its API; -1 for headers
+  std::int16_t key;       ///< of its API; -1 for headers and records
   MessageKind kind;
   ApiVersion version_lowest;
   ApiVersion version_highest;
@@ -30,7 +30,7 @@ struct MessageInfo {
   Result<void> (*encode_default)(Writer& writer, ApiVersion version);
 };
 
-/// Requests and responses by API key, then the headers. Thread: any.
+/// Requests and responses by API key, then the headers and records. Thread: any.
 [[nodiscard]] std::span<const MessageInfo* const> all_messages();
 
 /// @return nullptr if there is none.

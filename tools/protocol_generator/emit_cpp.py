@@ -151,7 +151,7 @@ def info_name(message):
 
 def info_kind(message, api):
     if api.key is None:
-        return "header"
+        return "record" if api.is_record else "header"
     return "request" if message.name.endswith("Request") else "response"
 
 
@@ -301,7 +301,7 @@ def registry_source(apis):
 
 
 def all_files(apis):
-    """{name below the output folder: text}; `apis` by key, headers last."""
+    """{name below the output folder: text}; `apis` by key, headers and records last."""
     keyed = [api for api in apis if api.key is not None]
     files = {
         "api_key.h": api_key_header(keyed),

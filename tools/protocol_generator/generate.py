@@ -19,7 +19,7 @@ import parse
 
 
 def load(schema_dir):
-    """All APIs by key, then the headers."""
+    """All APIs by key, then the headers and records."""
     apis = [
         check.resolve(parse.parse_file(path))
         for path in sorted(pathlib.Path(schema_dir).glob("*.api"))

@@ -97,7 +97,7 @@ class Struct:
 
 @dataclass
 class Message:
-    """Request, response or header: the top-level struct and those below it, inner ones first."""
+    """Request, response, header or record: the top-level struct and those below it, inner ones first."""
 
     name: str
     root: Struct
@@ -109,7 +109,7 @@ class Message:
 @dataclass
 class Api:
     name: str
-    key: Optional[int]  # None: a header
+    key: Optional[int]  # None: a header or a record
     versions: Versions
     unstable_from: int = HIGHEST + 1
     flexible_from: int = HIGHEST
@@ -119,6 +119,7 @@ class Api:
     messages: List[Message] = field(default_factory=list)
     notes: List[str] = field(default_factory=list)
     path: str = ""
+    is_record: bool = False  # of an internal topic, or inside of a request: no frame of its own
 
 
 def parse_versions(text, where):
@@ -238,11 +239,12 @@ def parse_text(text, path):
             words = line.split()
             if words[0] == "api" and len(words) == 4:
                 api = Api(words[1], int(words[3]), NONE, path=path)
-            elif words[0] == "header" and len(words) == 2:
-                api = Api(words[1], None, NONE, path=path)
+            elif words[0] in ("header", "record") and len(words) == 2:
+                api = Api(words[1], None, NONE, path=path, is_record=words[0] == "record")
             elif api is None:
                 raise SchemaError(
-                    f"{where}: the first line must be `api <Name> key <n>` or `header <Name>`"
+                    f"{where}: the first line must be `api <Name> key <n>`, `header <Name>` or"
+                    " `record <Name>`"
                 )
             else:
                 parse_head(api, line, where)

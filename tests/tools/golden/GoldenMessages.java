@@ -21,6 +21,10 @@ import org.apache.kafka.common.protocol.ObjectSerializationCache;
 
 public final class GoldenMessages {
   private static final int[] API_KEYS_ABOVE_51 = {56, 57, 60, 61, 65, 66, 68, 69, 71, 72, 74, 75};
+  private static final String[] RECORDS = {
+    "OffsetCommitKey", "OffsetCommitValue", "GroupMetadataKey", "GroupMetadataValue",
+    "ConsumerProtocolSubscription", "ConsumerProtocolAssignment"
+  };
   private static final ObjectMapper MAPPER = new ObjectMapper();
 
   private final String release;
@@ -40,6 +44,10 @@ public final class GoldenMessages {
     for (int key : API_KEYS_ABOVE_51) golden.writeApi(key);
     golden.writeHeader("RequestHeader");
     golden.writeHeader("ResponseHeader");
+    // 3.9 calls the types of keys versions; the newer release has everything that the older one has.
+    if (!golden.release.startsWith("3.")) {
+      for (String name : RECORDS) golden.writeRecord(name);
+    }
     golden.writeIndex();
   }
 
@@ -68,12 +76,36 @@ public final class GoldenMessages {
     }
   }
 
+  /** A key or value of an internal topic, or what travels inside of a request. */
+  private void writeRecord(String name) throws Exception {
+    MessageSpec spec = MessageSpec.load(name);
+    for (int v = spec.versions.lowest(); v <= spec.versions.highest(); v++) {
+      writeFile(spec, "- " + name + " record", v, "internal/" + name);
+    }
+  }
+
+  private static Class<?> classOf(String name) throws ClassNotFoundException {
+    String[] candidates = {
+      "org.apache.kafka.common.message." + name + "Data",
+      "org.apache.kafka.common.message." + name,
+      "org.apache.kafka.coordinator.group.generated." + name
+    };
+    for (String candidate : candidates) {
+      try {
+        return Class.forName(candidate);
+      } catch (ClassNotFoundException e) {
+        // The next one, then.
+      }
+    }
+    throw new ClassNotFoundException(name);
+  }
+
   private void writeFile(MessageSpec spec, String label, int version, String path) throws Exception {
     // Listed by key, kind and version: an API may have been renamed between two releases.
     String[] words = label.split(" ");
     String identity = words[0] + " " + (words[0].equals("-") ? words[1] : words[2]) + " " + version;
     if (!listed.add(identity)) return;
-    Class<?> type = Class.forName("org.apache.kafka.common.message." + spec.name + "Data");
+    Class<?> type = classOf(spec.name);
     List<Plan> plans = Plan.all(spec, version);
     StringBuilder text = new StringBuilder();
     text.append("# Apache Kafka ").append(release).append(", ").append(spec.name);

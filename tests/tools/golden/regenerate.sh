@@ -37,7 +37,7 @@ if [ -f "$golden/INDEX.txt" ]; then
     rm -rf "${golden:?}/$name"
   done
 fi
-for name in INDEX.txt headers unknown-tags records storage; do rm -rf "${golden:?}/$name"; done
+for name in INDEX.txt headers internal unknown-tags records storage; do rm -rf "${golden:?}/$name"; done
 
 run 4.1.1 GoldenMessages 4.1.1 "$golden"
 run 3.9.1 GoldenMessages 3.9.1 "$golden"
