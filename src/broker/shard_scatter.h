@@ -44,6 +44,14 @@ runtime::Task<void> ask_shard(runtime::Shard& home, runtime::ShardId target,
   for (std::size_t i = 0; i < got.size(); ++i) answers[group.places[i]] = std::move(got[i]);
 }
 
+template <class Part, class Owner>
+bool have_one_owner(std::span<Part> parts, Owner& owner) {
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    if (owner(parts[i]) != owner(parts[0])) return false;
+  }
+  return !parts.empty();
+}
+
 }  // namespace detail
 
 /// Runs `work(shard id, parts)`, which returns a Task<std::vector<Answer>> with one answer per
@@ -55,6 +63,16 @@ runtime::Task<void> ask_shard(runtime::Shard& home, runtime::ShardId target,
 template <class Answer, class Part, class Owner, class Work>
 runtime::Task<std::vector<Answer>> scatter(runtime::Shard& home, std::span<Part> parts, Owner owner,
                                            Work work) {
+  if (detail::have_one_owner(parts, owner)) {  // the common case: one partition, or one shard
+    const runtime::ShardId target = owner(parts[0]);
+    std::vector<Part*> all;
+    all.reserve(parts.size());
+    for (Part& part : parts) all.push_back(&part);
+    const std::span<Part* const> group(all);
+    if (target == home.id()) co_return co_await work(target, group);
+    auto question = [&work, target, group] { return work(target, group); };
+    co_return co_await runtime::call_on(home, target, question);
+  }
   std::map<runtime::ShardId, detail::ShardParts<Part>> groups;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     auto& group = groups[owner(parts[i])];

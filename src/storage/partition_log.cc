@@ -173,6 +173,10 @@ Task<Result<TimestampOffset>> PartitionLog::offset_for_time(model::TimestampMs t
 Task<Result<TimestampOffset>> PartitionLog::offset_of_max_timestamp(Offset end) {
   return State::offset_of_max_timestamp(state_, end);
 }
+std::optional<ReadResult> PartitionLog::read_at_hand(const ReadRequest& request) {
+  return state_->read_at_hand(request);
+}
+bool PartitionLog::may_have_aborted(Offset from) const { return state_->may_have_aborted(from); }
 Task<Result<std::vector<AbortedTransaction>>> PartitionLog::aborted_transactions(
     model::OffsetRange range) {
   return State::aborted_transactions(state_, range);

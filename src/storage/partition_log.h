@@ -140,6 +140,8 @@ class PartitionLog {
   /// file and offset in the
   ///         detail); kafka_storage_error
   runtime::Task<Result<ReadResult>> read(ReadRequest request);
+  /// What read() would give, if it is at hand: the common case of a reader at the end of the log.
+  [[nodiscard]] std::optional<ReadResult> read_at_hand(const ReadRequest& request);
 
   /// First record, by offset, with timestamp >= `timestamp` and log_start <= offset < `end`.
   runtime::Task<Result<TimestampOffset>> offset_for_time(model::TimestampMs timestamp,
@@ -174,6 +176,8 @@ class PartitionLog {
   /// I/O if the log has none. @errors corrupt_message, kafka_storage_error
   runtime::Task<Result<std::vector<AbortedTransaction>>> aborted_transactions(
       model::OffsetRange range);
+  /// False if aborted_transactions() of a range that begins at `from` gives none.
+  [[nodiscard]] bool may_have_aborted(model::Offset from) const;
   /// Forgets producers that were silent for too long; appends of producers do it, too, bit by bit.
   void expire_producers();
 

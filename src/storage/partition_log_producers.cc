@@ -141,6 +141,13 @@ std::vector<ProducerInfo> PartitionLog::State::list_producers() const {
 
 void PartitionLog::State::expire_producers() { producers.expire(shard_.clock().wall_ms()); }
 
+bool PartitionLog::State::may_have_aborted(model::Offset from) const {
+  const auto first = segments.begin() + static_cast<std::ptrdiff_t>(segment_of(from));
+  return !pending_aborted_.empty() ||
+         std::any_of(first, segments.end(),
+                     [](const Segment& segment) { return segment.aborted_count > 0; });
+}
+
 Task<Result<std::vector<AbortedTransaction>>> PartitionLog::State::aborted_transactions(
     std::shared_ptr<State> self, model::OffsetRange range) {
   State& s = *self;

@@ -85,6 +85,13 @@ Task<Result<ReadResult>> PartitionLog::State::read(std::shared_ptr<State> self,
   }
 }
 
+std::optional<ReadResult> PartitionLog::State::read_at_hand(const ReadRequest& request) {
+  const bool is_inside =
+      log_start <= request.from && request.from < request.end && request.from < log_end;
+  if (!is_inside || read_refusal()) return std::nullopt;
+  return read_hot(request);
+}
+
 /// The common case: the first batch is one of the last that this process appended.
 std::optional<ReadResult> PartitionLog::State::read_hot(const ReadRequest& request) {
   const Segment& segment = segments.back();

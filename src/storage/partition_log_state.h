@@ -126,9 +126,11 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
                                                         model::LeaderEpoch epoch);
   static runtime::Task<Result<std::vector<AbortedTransaction>>> aborted_transactions(
       std::shared_ptr<State> self, model::OffsetRange range);
+  [[nodiscard]] bool may_have_aborted(model::Offset from) const;
   [[nodiscard]] std::vector<ProducerInfo> list_producers() const;
   void expire_producers();
   static runtime::Task<Result<ReadResult>> read(std::shared_ptr<State> self, ReadRequest request);
+  [[nodiscard]] std::optional<ReadResult> read_at_hand(const ReadRequest& request);
   static runtime::Task<Result<TimestampOffset>> offset_for_time(std::shared_ptr<State> self,
                                                                 model::TimestampMs timestamp,
                                                                 model::Offset end);

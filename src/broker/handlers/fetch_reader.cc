@@ -31,49 +31,79 @@ FetchAnswer offsets_of(const storage::PartitionLog& log) {
   return answer;
 }
 
-runtime::Task<FetchAnswer> read_part(BrokerShard& shard, const FetchPart& part) {
+// A part that has something to read, and the answer so far.
+struct Reading {
+  std::shared_ptr<Partition> partition;
+  storage::ReadRequest request;
+  bool is_due = false;  ///< false: the answer is complete without a read
+};
+
+// Everything that needs no read: errors, a divergence, the offsets; most visits find nothing new.
+Reading begin_reading(BrokerShard& shard, const FetchPart& part, FetchAnswer& answer) {
+  Reading reading;
   auto found = shard.find_led(part.topic, part.index,
                               part.current_leader_epoch < -1 ? -1 : part.current_leader_epoch);
-  if (!found) co_return failed(found.error().code);
-  const std::shared_ptr<Partition> partition = std::move(*found);
-  if (!part.topic_id.is_zero() && part.topic_id != partition->topic_id())
-    co_return failed(ErrorCode::inconsistent_topic_id);
-  storage::PartitionLog& log = partition->log();
-
-  FetchAnswer answer = offsets_of(log);
+  if (!found) {
+    answer = failed(found.error().code);
+    return reading;
+  }
+  reading.partition = std::move(*found);
+  if (!part.topic_id.is_zero() && part.topic_id != reading.partition->topic_id()) {
+    answer = failed(ErrorCode::inconsistent_topic_id);
+    return reading;
+  }
+  const storage::PartitionLog& log = reading.partition->log();
+  answer = offsets_of(log);
   if (auto diverging = divergence(log, part)) {
-    if (diverging->epoch.value() < 0) co_return failed(ErrorCode::offset_out_of_range);
     answer.diverging = diverging;
-    co_return answer;
+    if (diverging->epoch.value() < 0) answer = failed(ErrorCode::offset_out_of_range);
+    return reading;
   }
   if (part.offset < log.log_start().value() || part.offset > answer.high_watermark.value()) {
-    co_return failed(ErrorCode::offset_out_of_range);
+    answer = failed(ErrorCode::offset_out_of_range);
+    return reading;
   }
   const model::Offset end = part.is_read_committed ? answer.last_stable : answer.high_watermark;
-  if (part.offset >= end.value()) co_return answer;
-  storage::ReadRequest request;
-  request.from = model::Offset(part.offset);
-  request.end = end;
-  request.bytes_max = part.bytes_max;
-  request.first_batch_whole = true;
-  request.wants_end = part.is_read_committed;
-  auto data = co_await log.read(request);
+  reading.is_due = part.offset < end.value();
+  reading.request.from = model::Offset(part.offset);
+  reading.request.end = end;
+  reading.request.bytes_max = part.bytes_max;
+  reading.request.first_batch_whole = true;
+  reading.request.wants_end = part.is_read_committed;
+  return reading;
+}
+
+// True if the data is at hand: then no task is needed.
+bool read_at_hand(const Reading& reading, const FetchPart& part, FetchAnswer& answer) {
+  storage::PartitionLog& log = reading.partition->log();
+  if (part.is_read_committed && log.may_have_aborted(reading.request.from)) return false;
+  auto data = log.read_at_hand(reading.request);
+  if (data) answer.data = std::move(*data);
+  return data.has_value();
+}
+
+FetchAnswer read_failed(const FetchPart& part, const Error& error) {
+  log::error("fetch", "{}-{} from offset {}: {}", part.topic, part.index, part.offset,
+             error.detail);
+  return failed(error.code);
+}
+
+runtime::Task<void> read(const Reading& reading, const FetchPart& part, FetchAnswer& answer) {
+  storage::PartitionLog& log = reading.partition->log();
+  auto data = co_await log.read(reading.request);
   if (!data) {
-    log::error("fetch", "{}-{} from offset {}: {}", part.topic, part.index, part.offset,
-               data.error().detail);
-    co_return failed(data.error().code);
+    answer = read_failed(part, data.error());
+    co_return;
   }
   answer.data = std::move(*data);
-  if (!part.is_read_committed || answer.data.size == 0) co_return answer;
-  const model::OffsetRange range{request.from, answer.data.end};
+  if (!part.is_read_committed || answer.data.size == 0) co_return;
+  const model::OffsetRange range{reading.request.from, answer.data.end};
   auto aborted = co_await log.aborted_transactions(range);
-  if (!aborted) {
-    log::error("fetch", "{}-{} from offset {}: {}", part.topic, part.index, part.offset,
-               aborted.error().detail);
-    co_return failed(aborted.error().code);
+  if (aborted) {
+    answer.aborted = std::move(*aborted);
+  } else {
+    answer = read_failed(part, aborted.error());
   }
-  answer.aborted = std::move(*aborted);
-  co_return answer;
 }
 
 }  // namespace
@@ -81,15 +111,17 @@ runtime::Task<FetchAnswer> read_part(BrokerShard& shard, const FetchPart& part) 
 runtime::Task<std::vector<FetchAnswer>> read_parts(BrokerShard& shard,
                                                    std::span<FetchPart* const> parts,
                                                    std::optional<NoticeOrder> order) {
-  std::vector<FetchAnswer> answers;
-  answers.reserve(parts.size());
+  std::vector<FetchAnswer> answers(parts.size());
   bool is_empty = true;
-  for (FetchPart* part : parts) {
-    FetchAnswer answer = co_await read_part(shard, *part);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    FetchPart* const part = parts[i];
+    FetchAnswer& answer = answers[i];
+    const Reading reading = begin_reading(shard, *part, answer);
+    if (reading.is_due && !read_at_hand(reading, *part, answer))
+      co_await read(reading, *part, answer);
     part->seen = answer.high_watermark;
     const bool has_news = answer.error != ErrorCode::none || answer.diverging;
     is_empty = is_empty && !has_news && answer.data.size == 0;
-    answers.push_back(std::move(answer));
   }
   if (order && is_empty) arm_notice(shard, *order, parts);
   co_return answers;

@@ -35,34 +35,81 @@ bool is_ignored(int number) {
   return ::sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
+// How often messages that messages post are run before the loop looks at its descriptors again.
+constexpr int message_rounds_max = 4;
+
+using Message = UniqueFunction<void()>;
+
+/// Messages of a loop's own thread, and the events that they come from.
+///
+/// What an event posts is run as soon as the event is over, not after another look at the
+/// descriptors: an epoll_wait for each message would cost more than the message.
+class OwnMessages {
+ public:
+  explicit OwnMessages(asio::io_context& context) : context_(context) {}
+
+  void post(Message message) {
+    messages_.push_back(std::move(message));
+    if (!in_event_) run_later();
+  }
+
+  /// For who gives up its turn: it goes on after another look at the descriptors.
+  void resume_later(std::coroutine_handle<> waiting) {
+    yielded_.push_back(waiting);
+    run_later();
+  }
+
+  /// Runs an event (never within another one), then what it has posted.
+  template <class Event>
+  void run(Event event) {
+    GREGOR_ASSERT(!in_event_);
+    in_event_ = true;
+    event();
+    for (int round = 0; round < message_rounds_max && !messages_.empty(); ++round) {
+      for (Message& message : std::exchange(messages_, {})) message();
+    }
+    in_event_ = false;
+    if (!messages_.empty()) run_later();
+  }
+
+ private:
+  void run_later() {
+    if (std::exchange(will_run_, true)) return;
+    asio::post(context_, [this] {
+      will_run_ = false;
+      run([this] {
+        for (const auto waiting : std::exchange(yielded_, {})) waiting.resume();
+      });
+    });
+  }
+
+  asio::io_context& context_;
+  std::vector<Message> messages_;
+  std::vector<std::coroutine_handle<>> yielded_;
+  bool in_event_ = false;
+  bool will_run_ = false;
+};
+
 // Fills the slot and resumes the coroutine that owns it.
 struct Resume {
   Completion* completion;
+  OwnMessages* own;
   void operator()(const error_code& error, std::size_t bytes = 0) const {
     completion->bytes = bytes;
     completion->os_error = error && error != asio::error::eof ? error.value() : 0;
-    completion->waiting.resume();
+    own->run([this] { completion->waiting.resume(); });
   }
 };
 
 }  // namespace
 
 struct Descriptor::Watched {
-  explicit Watched(asio::io_context& context) : stream(context) {}
+  Watched(asio::io_context& context, OwnMessages& messages) : stream(context), own(&messages) {}
   asio::posix::stream_descriptor stream;
+  OwnMessages* own;
 };
 
 struct EventLoop::State {
-  /// A message, or a coroutine to resume.
-  struct Message {
-    UniqueFunction<void()> function;
-    std::coroutine_handle<> waiting;
-    void run() {
-      if (waiting) return waiting.resume();
-      function();
-    }
-  };
-
   asio::io_context context{one_thread};
   asio::steady_timer alarm{context};
   asio::signal_set signals{context};
@@ -73,7 +120,7 @@ struct EventLoop::State {
   // Messages from the loop's own thread wait in `own`. Those of others wait in `inbox`; the first
   // one wakes the loop. Asio's post would do both, but it wakes the loop while it holds the lock
   // that the loop then wants: each message between shards cost two futex calls and two switches.
-  std::vector<Message> own;
+  OwnMessages own{context};
   std::mutex inbox_mutex;
   std::vector<Message> inbox;
   bool is_woken = false;  // guarded by inbox_mutex: a wake-up is on its way
@@ -90,16 +137,12 @@ struct EventLoop::State {
   }
 
   void post(Message message);
-  void run_own();
   void next_wake();
-  static void run_all(std::vector<Message> messages) {
-    for (Message& message : messages) message.run();
-  }
 
   void next_signal() {
     signals.async_wait([this](const error_code& error, int number) {
       if (error) return;
-      signal_callback(number);
+      own.run([this, number] { signal_callback(number); });
       next_signal();
     });
   }
@@ -112,8 +155,7 @@ thread_local const void* loop_of_this_thread = nullptr;
 
 void EventLoop::State::post(Message message) {
   if (loop_of_this_thread == this) {
-    own.push_back(std::move(message));
-    if (own.size() == 1) asio::post(context, [this] { run_own(); });
+    own.post(std::move(message));
     return;
   }
   bool is_first = false;
@@ -126,9 +168,6 @@ void EventLoop::State::post(Message message) {
   if (is_first) GREGOR_ASSERT(::write(wake.native_handle(), &one, sizeof one) == sizeof one);
 }
 
-// What these post waits for the next turn of the loop.
-void EventLoop::State::run_own() { run_all(std::exchange(own, {})); }
-
 void EventLoop::State::next_wake() {
   const auto buffer = asio::buffer(&wake_count, sizeof wake_count);
   wake.async_read_some(buffer, [this](const error_code& error, std::size_t) {
@@ -139,7 +178,9 @@ void EventLoop::State::next_wake() {
       messages.swap(inbox);
       is_woken = false;
     }
-    run_all(std::move(messages));
+    own.run([&messages] {
+      for (Message& message : messages) message();
+    });
     next_wake();
   });
 }
@@ -150,17 +191,20 @@ Descriptor::~Descriptor() { close(); }
 
 void Descriptor::start_read(ByteSpan out, Completion& completion) {
   GREGOR_ASSERT(!is_closed());
-  watched_->stream.async_read_some(asio::buffer(out.data(), out.size()), Resume{&completion});
+  watched_->stream.async_read_some(asio::buffer(out.data(), out.size()),
+                                   Resume{&completion, watched_->own});
 }
 
 void Descriptor::wait_readable(Completion& completion) {
   GREGOR_ASSERT(!is_closed());
-  watched_->stream.async_wait(asio::posix::descriptor_base::wait_read, Resume{&completion});
+  watched_->stream.async_wait(asio::posix::descriptor_base::wait_read,
+                              Resume{&completion, watched_->own});
 }
 
 void Descriptor::wait_writable(Completion& completion) {
   GREGOR_ASSERT(!is_closed());
-  watched_->stream.async_wait(asio::posix::descriptor_base::wait_write, Resume{&completion});
+  watched_->stream.async_wait(asio::posix::descriptor_base::wait_write,
+                              Resume{&completion, watched_->own});
 }
 
 void Descriptor::cancel() {
@@ -188,9 +232,12 @@ void EventLoop::run() {
 }
 void EventLoop::stop() { state_->context.stop(); }
 
-void EventLoop::post(UniqueFunction<void()> message) { state_->post({std::move(message), {}}); }
+void EventLoop::post(UniqueFunction<void()> message) { state_->post(std::move(message)); }
 
-void EventLoop::post(std::coroutine_handle<> waiting) { state_->post({{}, waiting}); }
+void EventLoop::resume_later(std::coroutine_handle<> waiting) {
+  GREGOR_ASSERT(loop_of_this_thread == state_.get());
+  state_->own.resume_later(waiting);
+}
 
 void EventLoop::on_alarm(UniqueFunction<void()> callback) {
   state_->alarm_callback = std::move(callback);
@@ -199,7 +246,7 @@ void EventLoop::on_alarm(UniqueFunction<void()> callback) {
 void EventLoop::set_alarm(Instant when) {
   state_->alarm.expires_at(steady(when));
   state_->alarm.async_wait([state = state_.get()](const error_code& error) {
-    if (!error) state->alarm_callback();
+    if (!error) state->own.run([state] { state->alarm_callback(); });
   });
 }
 
@@ -219,7 +266,7 @@ Result<void> EventLoop::on_signal(UniqueFunction<void(int)> callback) {
 
 Result<std::unique_ptr<Descriptor>> EventLoop::watch(int descriptor) {
   // The constructor of Asio's object throws; assign() reports.
-  auto watched = std::make_unique<Descriptor::Watched>(state_->context);
+  auto watched = std::make_unique<Descriptor::Watched>(state_->context, state_->own);
   error_code error;
   watched->stream.assign(descriptor, error);
   if (!error) watched->stream.native_non_blocking(true, error);

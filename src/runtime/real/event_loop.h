@@ -78,8 +78,9 @@ class EventLoop {
 
   /// Runs `message` in the loop, in the order of posting per sender, never inline. Thread: any.
   void post(UniqueFunction<void()> message);
-  /// Resumes `waiting` behind what is queued already.
-  void post(std::coroutine_handle<> waiting);
+  /// Resumes `waiting`, which gives up its turn, after another look at the descriptors. Only from
+  /// the loop's own thread.
+  void resume_later(std::coroutine_handle<> waiting);
 
   /// Who is called when the alarm rings. Set once, before run().
   void on_alarm(UniqueFunction<void()> callback);
@@ -137,7 +138,7 @@ struct WritableWait {
 struct NextTurn {
   EventLoop& loop;
   [[nodiscard]] bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiting) const { loop.post(waiting); }
+  void await_suspend(std::coroutine_handle<> waiting) const { loop.resume_later(waiting); }
   void await_resume() const noexcept {}
 };
 

@@ -52,6 +52,34 @@ TEST_F(ShardTest, a_post_to_oneself_does_not_run_inline) {
   EXPECT_FALSE(inline_seen.get_future().get());
 }
 
+// Posts itself again until it is told to stop.
+struct Restless {
+  Shard& shard;
+  std::shared_ptr<bool> is_stopped;
+  void operator()() const {
+    if (!*is_stopped) shard.post(Restless{shard, is_stopped});
+  }
+};
+
+TEST_F(ShardTest, messages_that_post_messages_keep_neither_timers_nor_others_waiting) {
+  const auto is_stopped = std::make_shared<bool>(false);
+  std::promise<void> rung;
+  std::promise<void> told;
+  shard(0).post([&] {
+    Restless{shard(0), is_stopped}();
+    shard(0).start_timer(shard(0).clock().now() + 5ms, [&] { rung.set_value(); });
+  });
+  auto rings = rung.get_future();
+  const bool has_rung = rings.wait_for(10s) == std::future_status::ready;
+  shard(0).post([&] {
+    *is_stopped = true;
+    told.set_value();
+  });
+  auto tells = told.get_future();
+  EXPECT_TRUE(tells.wait_for(10s) == std::future_status::ready);
+  EXPECT_TRUE(has_rung);
+}
+
 TEST_F(ShardTest, timers_fire_in_the_order_of_their_deadlines) {
   std::vector<int> fired;
   std::promise<void> end;
