@@ -32,7 +32,7 @@ runtime::Task<Result<std::unique_ptr<metadata::Store>>> open_embedded(runtime::S
 
 std::uint32_t shard_count(const config::BrokerConfig& config) {
   if (config.gregor_shards > 0) return static_cast<std::uint32_t>(config.gregor_shards);
-  return runtime::real::processor_count();
+  return std::max(1U, runtime::real::processor_count() - 1);
 }
 
 void say_ready(const broker::ServerFacts& facts) {

@@ -113,6 +113,7 @@ class GregorBroker(Broker):
         settings = {
             "listeners": f"PLAINTEXT://{self.address}",
             "http.listeners": "",  # off, for several brokers share a machine
+            "gregor.shards": "2",  # also where there are only two cores
             "log.dirs": ",".join(str(d) for d in self.log_dirs),
             **self.settings,
         }
