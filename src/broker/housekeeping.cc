@@ -15,6 +15,7 @@ constexpr int collect_tries_max = 20;
 struct Positions {
   model::TopicPartition partition;
   model::Offset recovery_point;
+  model::Offset first_base;  // of the oldest segment, below or at the log start
   model::Offset log_start;
   model::Offset high_watermark;
 };
@@ -24,7 +25,8 @@ runtime::Task<std::vector<Positions>> positions_of(BrokerShard& shard) {
   for (const auto& partition : shard.all()) {
     partition->log().expire_producers();  // takes no time unless there is one
     const storage::PartitionLog& log = partition->log();
-    all.push_back({log.partition(), log.recovery_point(), log.log_start(), log.high_watermark()});
+    all.push_back({log.partition(), log.recovery_point(), log.first_base(), log.log_start(),
+                   log.high_watermark()});
   }
   co_return all;
 }
@@ -82,7 +84,7 @@ runtime::Task<std::vector<storage::DirCheckpoints>> Housekeeping::collect() {
       storage::DirCheckpoints& into = checkpoints[*dir];
       into.recovery_points.emplace(at.partition, at.recovery_point);
       into.high_watermarks.emplace(at.partition, at.high_watermark);
-      if (at.log_start > model::Offset(0)) into.log_starts.emplace(at.partition, at.log_start);
+      if (at.log_start > at.first_base) into.log_starts.emplace(at.partition, at.log_start);
     }
   }
   co_return checkpoints;

@@ -13,6 +13,7 @@
 #include "broker/controller_glue.h"
 #include "broker/housekeeping.h"
 #include "broker/local_partitions.h"
+#include "broker/log_retention.h"
 #include "broker/producer_ids.h"
 #include "broker/status/status_pages.h"
 #include "config/topic_config_rules.h"
@@ -113,6 +114,7 @@ class Server::State {
   std::unique_ptr<ConfigAlterations> config_alterations_;
   std::unique_ptr<ProducerIds> producer_ids_;
   std::unique_ptr<Housekeeping> housekeeping_;
+  std::unique_ptr<LogRetention> retention_;
   std::vector<std::unique_ptr<ConnectionSet>> connections_;
   const std::int64_t connections_by_descriptors_;
   Acceptor acceptor_;
@@ -176,6 +178,8 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   shared_.housekeeping = housekeeping_.get();
   shared_.log_dirs = dirs_->paths();
   housekeeping_->start();
+  retention_ = std::make_unique<LogRetention>(shard_, shared_);
+  retention_->start();
   acceptor_.start(connection_limits(shared_.config, connections_by_descriptors_));
   serving_ = true;
   pages_.set_phase(Phase::ready);
@@ -335,6 +339,7 @@ runtime::Task<bool> Server::State::stop() {
     broker_epoch = controller_->broker_epoch();
     co_await controller_->stop();
   }
+  if (retention_) co_await retention_->stop();
   if (housekeeping_) co_await housekeeping_->stop();
   if (serving_) is_clean = co_await close_dirs(broker_epoch);
   if (store_) co_await store_->close();

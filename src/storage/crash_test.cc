@@ -2,6 +2,7 @@
 // rest is a prefix of what was appended, and the files are such that Kafka's tools don't complain.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <list>
 #include <map>
@@ -73,6 +74,7 @@ struct Tally {
   int kills = 0;
   int power_losses = 0;
   int acknowledged = 0;
+  int deletions = 0;
 };
 
 /// One seed: several lives of a log on one disk.
@@ -85,6 +87,9 @@ class CrashRun {
     config_->index_interval_bytes = static_cast<std::int64_t>(random_.below(500));
     flushes_ = random_.below(2) == 0;
     if (flushes_) config_->flush_messages = 1;
+    config_->retention_ms = -1;  // its records are of 1970
+    deletes_ = random_.below(3) == 0;
+    if (deletes_) config_->retention_bytes = static_cast<std::int64_t>(random_.below(6000));
   }
 
   /// @return what went wrong; empty if nothing did
@@ -158,14 +163,44 @@ class CrashRun {
       }
       host_.world().run_for(std::chrono::microseconds(random_.below(3000)));
       collect(attempts);
+      if (deletes_ && random_.below(8) == 0 && host_.node().is_up()) delete_old_segments();
       if (random_.below(10) == 0 && host_.node().is_up()) {
         if (!host_.write_checkpoints() && host_.node().is_up()) complain("checkpoint");
       }
     }
     collect(attempts);
+    // A machine that is down leaves what only its memory knew.
+    if (host_.node().is_up()) start_seen_ = std::max(start_seen_, host_.log().first_base());
+    const bool has_deleted = std::ranges::any_of(deletions_, [](const auto& deleted) {
+      return deleted && deleted->has_value() && (**deleted).count > 0;
+    });
+    const auto size = static_cast<std::int64_t>(host_.log().size_bytes());
+    if (has_deleted && size < config_->retention_bytes)
+      complain("deleted too much: " + std::to_string(size) + " are left of " +
+               std::to_string(config_->retention_bytes));
     if (host_.log().segment_count() > segments) tally_.rolls += 1;
     // The frames of those that have not ended refer to them until the node is gone.
     ended_.splice(ended_.end(), attempts);
+  }
+
+  /// Retention runs beside the appends; a crash may end it.
+  void delete_old_segments() {
+    deletions_.emplace_back();
+    host_.log().set_high_watermark(host_.log().log_end());
+    host_.shard().post([this, &result = deletions_.back()] {
+      host_.start(host_.log().apply_retention(), &result);
+    });
+  }
+
+  /// What was deleted stays so; what had to be kept is judged by what is acknowledged.
+  void check_start(Offset start) {
+    for (const auto& deleted : deletions_) {
+      if (deleted && deleted->has_value() && (**deleted).count > 0) ++tally_.deletions;
+    }
+    deletions_.clear();
+    if (start < start_seen_) complain("the log start went back");
+    start_seen_ = start;
+    acknowledged_.erase(acknowledged_.begin(), acknowledged_.lower_bound(start));
   }
 
   Attempt attempt() {
@@ -200,12 +235,14 @@ class CrashRun {
   void check() {
     if (host_.loaded().cut_bytes > 0) tally_.cuts += 1;
     const auto end = host_.log().log_end();
-    const auto bytes = host_.read_all(Offset(0), end);
+    const auto start = host_.log().log_start();
+    check_start(start);
+    const auto bytes = host_.read_all(start, end);
     if (!host_.node().is_up()) return;
     if (!bytes) return complain("can't be read: " + bytes.error().detail);
     std::map<Offset, std::uint64_t> found;
     std::set<std::uint64_t> seen;
-    Offset next(0);
+    Offset next = start;
     model::BatchCursor cursor(*bytes);
     for (auto batch = cursor.next(); batch && *batch; batch = cursor.next()) {
       if ((*batch)->base_offset() != next) {
@@ -241,6 +278,9 @@ class CrashRun {
   test::sim::Prng random_;
   std::shared_ptr<config::TopicConfig> config_;
   bool flushes_ = false;
+  bool deletes_ = false;
+  Offset start_seen_{0};  ///< of this life, or what the last one left
+  std::list<std::optional<Result<DeletedSegments>>> deletions_;
   bool may_lose_ = false;
   bool stops_cleanly_ = false;
   CrashKind kind_ = CrashKind::kill;
@@ -277,6 +317,7 @@ TEST(CrashTest, what_was_acknowledged_survives_in_every_seed) {
   EXPECT_GT(tally.lost, 80);
   EXPECT_GT(tally.kills, 80);
   EXPECT_GT(tally.power_losses, 80);
+  EXPECT_GT(tally.deletions, 80);
 }
 
 class PlantedBugTest : public ::testing::TestWithParam<PlantedBug> {};

@@ -1,9 +1,11 @@
 // What the logs of one shard have done, for metrics.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "base/duration_histogram.h"
+#include "storage/retention_rules.h"
 
 namespace gregor::storage {
 
@@ -15,6 +17,8 @@ struct LogCounters {
   std::uint64_t writes = 0;          ///< calls that wrote them; each may take several batches
   std::uint64_t failed_flushes = 0;
   DurationHistogram flushes;  ///< waiting for the I/O pool included
+  std::array<std::uint64_t, deletion_reason_count> deleted_segments{};  ///< by DeletionReason
+  std::uint64_t deleted_bytes = 0;                                      ///< of those segments
 };
 
 }  // namespace gregor::storage

@@ -39,6 +39,7 @@ PartitionLog::State::State(runtime::Shard& shard, LoadedLog loaded)
       flushed_(shard),
       are_epochs_unsaved_(loaded.epochs_changed),
       epochs_saved_(shard),
+      write_ended_(shard),
       idle_(shard) {
   GREGOR_ASSERT(!loaded.segments.empty());
   GREGOR_ASSERT(log_start <= recovery_point && recovery_point <= log_end);
@@ -56,7 +57,7 @@ PartitionLog::State::State(runtime::Shard& shard, LoadedLog loaded)
     has_unsynced_entries_ |= was_recovered;
     segments.push_back(std::move(segment));
   }
-  active_since_ms_ = shard.clock().wall_ms();
+  begin_roll_time();
   take_producers(std::move(loaded.producers));
   if (loaded.last) take_end(std::move(*loaded.last));
 }
@@ -108,9 +109,7 @@ Task<Result<Offset>> PartitionLog::State::move_log_start(std::shared_ptr<State> 
     if (!flushed) co_return fail(std::move(flushed.error()));
   }
   if (to > s.log_start) {
-    GREGOR_ASSERT(to <= s.recovery_point);
-    s.log_start = to;
-    if (s.epochs.truncate_start(to)) s.are_epochs_unsaved_ = true;
+    s.raise_log_start(to);
   }
   co_return s.log_start;
 }
@@ -190,6 +189,9 @@ Task<Result<void>> PartitionLog::set_topic_id(model::Uuid id) {
 Task<Result<Offset>> PartitionLog::move_log_start(Offset to) {
   return State::move_log_start(state_, to);
 }
+Task<Result<DeletedSegments>> PartitionLog::apply_retention() {
+  return State::apply_retention(state_);
+}
 Task<Result<void>> PartitionLog::flush() { return State::flush(state_); }
 bool PartitionLog::release_files() { return state_->release_files(); }
 Task<Result<void>> PartitionLog::close() { return State::close(state_); }
@@ -198,6 +200,7 @@ Task<Result<std::string>> PartitionLog::retire(std::string unique_suffix) {
 }
 
 Offset PartitionLog::log_start() const { return state_->log_start; }
+Offset PartitionLog::first_base() const { return state_->segments.front().base; }
 Offset PartitionLog::log_end() const { return state_->log_end; }
 Offset PartitionLog::recovery_point() const { return state_->recovery_point; }
 Offset PartitionLog::high_watermark() const { return state_->high_watermark; }

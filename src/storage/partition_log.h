@@ -71,6 +71,15 @@ struct ProducerInfo {
   model::Offset transaction_start{-1};  ///< -1: no transaction is open
 };
 
+/// Segments that were taken out of a log: their files are renamed to ".deleted" and wait to be
+/// removed.
+struct DeletedSegments {
+  std::uint64_t count = 0;
+  std::uint64_t size_bytes = 0;
+  std::vector<std::string> files;  ///< paths to remove
+  std::int64_t delay_ms = 0;       ///< file.delete.delay.ms: how long they stay
+};
+
 /// An answer of a lookup by time; offset -1 = no match.
 struct TimestampOffset {
   model::TimestampMs timestamp{-1};
@@ -157,7 +166,17 @@ class PartitionLog {
   /// @durable the records up to `to` are; the new start once the checkpoint file is written
   runtime::Task<Result<model::Offset>> move_log_start(model::Offset to);
 
+  /// Deletes the oldest segments as the settings say: those wholly below the log start, then, with
+  /// cleanup.policy=delete, by retention.bytes and by retention.ms. The log start is raised first,
+  /// so that no reader gets there any more; of an active segment that has to go as well a new one
+  /// is made before. One at a time: nothing happens while another one runs.
+  /// @errors kafka_storage_error
+  /// @durable yes: neither the segments nor the old log start come back
+  runtime::Task<Result<DeletedSegments>> apply_retention();
+
   [[nodiscard]] model::Offset log_start() const;
+  /// Of the oldest segment: at or below log_start().
+  [[nodiscard]] model::Offset first_base() const;
   [[nodiscard]] model::Offset log_end() const;  ///< end of what is written
   [[nodiscard]] model::Offset recovery_point() const;
   [[nodiscard]] model::Offset high_watermark() const;

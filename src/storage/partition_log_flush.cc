@@ -210,6 +210,7 @@ Task<Result<void>> PartitionLog::State::finish() {
 }
 
 void PartitionLog::State::close_files() {
+  if (is_end_open_) active().largest_time = tail_.max_timestamp;
   for (auto& segment : segments) segment.files = {};
   tail_cache_.clear();
   is_end_open_ = false;

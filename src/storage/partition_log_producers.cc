@@ -153,6 +153,13 @@ Task<Result<std::vector<AbortedTransaction>>> PartitionLog::State::aborted_trans
   State& s = *self;
   const Operation running(s);
   if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
+  const auto too_low = [&s, range]() -> tl::unexpected<Error> {
+    return fail(ErrorCode::offset_out_of_range,
+                fmt::format("{} starts at {} now, above {}", s.partition_name_, s.log_start.value(),
+                            range.first.value()));
+  };
+  // What deleted segments knew of the range is missing.
+  if (range.first < s.segments.front().base) co_return too_low();
   struct Part {
     std::string path;
     std::uint32_t count = 0;
@@ -178,6 +185,7 @@ Task<Result<std::vector<AbortedTransaction>>> PartitionLog::State::aborted_trans
     };
     auto collecting = runtime::offload(s.shard_, std::move(work));
     const auto collected = co_await std::move(collecting);
+    if (!collected && range.first < s.log_start) co_return too_low();  // being deleted
     if (!collected) co_return fail(collected.error());
     is_complete = *collected;
   }

@@ -47,11 +47,25 @@ SegmentView PartitionLog::State::view_of(const Segment& segment) const {
   return view;
 }
 
+Segment* PartitionLog::State::find_segment(Offset base) {
+  Segment& found = segments[segment_of(base)];
+  return found.base == base ? &found : nullptr;
+}
+
+std::optional<Offset> PartitionLog::State::base_after(Offset base) const {
+  const auto above =
+      std::upper_bound(segments.begin(), segments.end(), base,
+                       [](Offset o, const Segment& segment) { return o < segment.base; });
+  if (above == segments.end()) return std::nullopt;
+  return above->base;
+}
+
+// Segments may be deleted during each co_await: what is kept across one is an offset, not an index.
 Task<Result<ReadResult>> PartitionLog::State::read(std::shared_ptr<State> self,
                                                    ReadRequest request) {
   State& s = *self;
   const Operation running(s);
-  std::optional<std::size_t> index;
+  Offset look_from = request.from;  // there is nothing in the segments before
   for (;;) {
     if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
     if (request.from < s.log_start || request.from > s.log_end) {
@@ -69,19 +83,22 @@ Task<Result<ReadResult>> PartitionLog::State::read(std::shared_ptr<State> self,
       if (!opened) co_return fail(std::move(opened.error()));
       continue;  // its end may be another one
     }
-    if (!index) index = s.segment_of(request.from);
-    if (!s.segments[*index].files.is_open()) {
-      auto opening = s.open_inactive(*index);
+    const std::size_t index = s.segment_of(look_from);
+    if (!s.segments[index].files.is_open()) {
+      auto opening = s.open_inactive(index);
       auto opened = co_await std::move(opening);
       if (!opened) co_return fail(std::move(opened.error()));
       continue;
     }
-    auto reading = s.read_segment(request, *index);
+    const Offset base = s.segments[index].base;
+    auto reading = s.read_segment(request, index);
     auto result = co_await std::move(reading);
     if (!result) co_return fail(std::move(result.error()));
     if (*result) co_return std::move(**result);
     // A hole up to the end of the log?
-    if (++*index == s.segments.size()) co_return nothing_from(request);
+    const auto next = s.base_after(base);
+    if (!next) co_return nothing_from(request);
+    look_from = *next;
   }
 }
 
@@ -124,10 +141,10 @@ Task<Result<std::optional<ReadResult>>> PartitionLog::State::read_segment(ReadRe
                                                                           std::size_t index) {
   Segment& segment = segments[index];
   segment.used = ++use_count_;
-  const Offset base = segment.base;
+  const std::uint64_t layout = layout_;
   const SegmentView view = view_of(segment);
   const VerifiedRanges verified = segment.verified;
-  SliceRequest wanted{std::max(request.from, base), std::nullopt, request.bytes_max,
+  SliceRequest wanted{std::max(request.from, segment.base), std::nullopt, request.bytes_max,
                       request.first_batch_whole, request.wants_end};
   const bool is_active = index + 1 == segments.size();
   const Offset segment_end = is_active ? log_end : segments[index + 1].base;
@@ -159,8 +176,7 @@ Task<Result<std::optional<ReadResult>>> PartitionLog::State::read_segment(ReadRe
     co_return fail(std::move(found.error()));
   }
   if (!found->is_found) co_return std::nullopt;
-  GREGOR_ASSERT(segments[index].base == base);
-  segments[index].verified.add(found->first.position, found->checked_end);
+  if (layout_ == layout) segments[index].verified.add(found->first.position, found->checked_end);
   ReadResult result;
   result.first = found->first.header.base_offset;
   result.first_batch_bytes = found->first.header.size_bytes;
@@ -233,6 +249,7 @@ void PartitionLog::State::take_end(SegmentEnd end) {
   segment.time_entries = end.tail.time_entries;
   segment.size_bytes = end.tail.size_bytes;
   segment.verified.truncate(segment.size_bytes);
+  segment.largest_time.reset();  // it grows: the tail knows
   tail_ = end.tail;
   index_writer_ = IndexWriter(segment.base, segment.offset_entries, segment.time_entries);
   is_end_open_ = true;
@@ -253,16 +270,18 @@ void PartitionLog::State::settle_end(Offset end) {
   if (log_end_callback) log_end_callback(log_end);
 }
 
+/// Unless it is open, or gone by the time it would be opened: the caller looks again.
 Task<Result<void>> PartitionLog::State::open_inactive(std::size_t index) {
+  GREGOR_ASSERT(index + 1 < segments.size());
+  const SegmentPlace where = place(segments[index].base);
   while (is_opening_) {
     auto waiting = opened_.wait();
     co_await waiting;
   }
-  if (segments[index].files.is_open()) co_return Result<void>();
-  GREGOR_ASSERT(index + 1 < segments.size());
+  const Segment* wanted = find_segment(where.base);
+  if (wanted == nullptr || wanted->files.is_open()) co_return Result<void>();
   is_opening_ = true;
-  const SegmentPlace where = place(segments[index].base);
-  const std::uint64_t size_bytes = segments[index].size_bytes;
+  const std::uint64_t size_bytes = wanted->size_bytes;
   const std::int64_t interval_bytes = config->index_interval_bytes;
   auto work = [this, &where, size_bytes, interval_bytes] {
     return open_segment(files_, where, size_bytes, interval_bytes);
@@ -272,12 +291,13 @@ Task<Result<void>> PartitionLog::State::open_inactive(std::size_t index) {
   is_opening_ = false;
   opened_.wake_all();
   if (!opened) co_return fail(std::move(opened.error()));
-  Segment& segment = segments[index];
-  segment.files = std::move(opened->files);
-  segment.offset_entries = opened->offset_entries;
-  segment.time_entries = opened->time_entries;
-  segment.largest_time = opened->last_time;
-  segment.used = ++use_count_;
+  Segment* segment = find_segment(where.base);
+  GREGOR_ASSERT(segment != nullptr);  // none is taken out while one is opened
+  segment->files = std::move(opened->files);
+  segment->offset_entries = opened->offset_entries;
+  segment->time_entries = opened->time_entries;
+  segment->largest_time = opened->last_time;
+  segment->used = ++use_count_;
   close_least_used();
   co_return Result<void>();
 }
@@ -300,17 +320,25 @@ Task<Result<void>> PartitionLog::State::learn_largest_times() {
     auto opened = co_await std::move(opening);
     if (!opened) co_return opened;
   }
-  for (std::size_t i = segment_of(log_start); i + 1 < segments.size(); ++i) {
-    if (segments[i].largest_time) continue;
+  std::uint64_t layout = layout_;
+  std::size_t i = segment_of(log_start);
+  while (i + 1 < segments.size()) {
+    if (segments[i].largest_time) {
+      ++i;
+      continue;
+    }
     auto opening = open_inactive(i);
     auto opened = co_await std::move(opening);
     if (!opened) co_return opened;
+    if (layout_ == layout) continue;
+    layout = layout_;
+    i = segment_of(log_start);
   }
   co_return Result<void>();
 }
 
 TimeEntry PartitionLog::State::largest_time_of(std::size_t index) const {
-  if (index + 1 == segments.size()) return tail_.max_timestamp;
+  if (index + 1 == segments.size() && is_end_open_) return tail_.max_timestamp;
   return segments[index].largest_time.value_or(TimeEntry{});
 }
 
@@ -319,18 +347,23 @@ Task<Result<TimestampOffset>> PartitionLog::State::offset_for_time(std::shared_p
                                                                    Offset end) {
   State& s = *self;
   const Operation running(s);
-  if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
-  auto learning = s.learn_largest_times();
-  auto learned = co_await std::move(learning);
-  if (!learned) co_return fail(std::move(learned.error()));
   const TimeQuery query{timestamp, s.log_start, end};
-  for (std::size_t i = s.segment_of(query.from); i < s.segments.size(); ++i) {
-    if (s.segments[i].base >= query.end) break;
-    if (s.largest_time_of(i).timestamp < timestamp) continue;
+  Offset look_from = query.from;
+  for (;;) {
+    if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
+    auto learning = s.learn_largest_times();
+    auto learned = co_await std::move(learning);
+    if (!learned) co_return fail(std::move(learned.error()));
+    std::size_t i = s.segment_of(look_from);
+    while (i < s.segments.size() && s.largest_time_of(i).timestamp < timestamp) ++i;
+    if (i == s.segments.size() || s.segments[i].base >= query.end) co_return TimestampOffset{};
+    const Offset base = s.segments[i].base;
+    look_from = std::max(look_from, base);
     if (!s.segments[i].files.is_open()) {
       auto opening = s.open_inactive(i);
       auto opened = co_await std::move(opening);
       if (!opened) co_return fail(std::move(opened.error()));
+      continue;
     }
     const SegmentView view = s.view_of(s.segments[i]);
     auto work = [&view, &query] { return find_by_time(view, query); };
@@ -338,36 +371,41 @@ Task<Result<TimestampOffset>> PartitionLog::State::offset_for_time(std::shared_p
     auto found = co_await std::move(finding);
     if (!found) co_return fail(std::move(found.error()));
     if (*found) co_return **found;
+    const auto next = s.base_after(base);
+    if (!next) co_return TimestampOffset{};
+    look_from = *next;
   }
-  co_return TimestampOffset{};
 }
 
 Task<Result<TimestampOffset>> PartitionLog::State::offset_of_max_timestamp(
     std::shared_ptr<State> self, Offset end) {
   State& s = *self;
   const Operation running(s);
-  if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
-  auto learning = s.learn_largest_times();
-  auto learned = co_await std::move(learning);
-  if (!learned) co_return fail(std::move(learned.error()));
-  std::size_t index = s.segment_of(s.log_start);
-  for (std::size_t i = index + 1; i < s.segments.size(); ++i) {
-    if (s.largest_time_of(i).timestamp > s.largest_time_of(index).timestamp) index = i;
+  for (;;) {
+    if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
+    auto learning = s.learn_largest_times();
+    auto learned = co_await std::move(learning);
+    if (!learned) co_return fail(std::move(learned.error()));
+    std::size_t index = s.segment_of(s.log_start);
+    for (std::size_t i = index + 1; i < s.segments.size(); ++i) {
+      if (s.largest_time_of(i).timestamp > s.largest_time_of(index).timestamp) index = i;
+    }
+    const TimeEntry max = s.largest_time_of(index);
+    if (max.timestamp < TimestampMs(0)) co_return TimestampOffset{};
+    if (!s.segments[index].files.is_open()) {
+      auto opening = s.open_inactive(index);
+      auto opened = co_await std::move(opening);
+      if (!opened) co_return fail(std::move(opened.error()));
+      continue;
+    }
+    const SegmentView view = s.view_of(s.segments[index]);
+    auto work = [&view, &max] { return find_max_time(view, max); };
+    auto finding = runtime::offload(s.shard_, std::move(work));
+    auto found = co_await std::move(finding);
+    if (!found) co_return fail(std::move(found.error()));
+    if (!*found || (*found)->offset >= end) co_return TimestampOffset{};
+    co_return **found;
   }
-  const TimeEntry max = s.largest_time_of(index);
-  if (max.timestamp < TimestampMs(0)) co_return TimestampOffset{};
-  if (!s.segments[index].files.is_open()) {
-    auto opening = s.open_inactive(index);
-    auto opened = co_await std::move(opening);
-    if (!opened) co_return fail(std::move(opened.error()));
-  }
-  const SegmentView view = s.view_of(s.segments[index]);
-  auto work = [&view, &max] { return find_max_time(view, max); };
-  auto finding = runtime::offload(s.shard_, std::move(work));
-  auto found = co_await std::move(finding);
-  if (!found) co_return fail(std::move(found.error()));
-  if (!*found || (*found)->offset >= end) co_return TimestampOffset{};
-  co_return **found;
 }
 
 }  // namespace gregor::storage

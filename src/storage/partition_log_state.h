@@ -6,6 +6,7 @@
 //   partition_log_producers.cc  producers and transactions: judging, snapshots, aborted lists
 //   partition_log_flush.cc  flush: group commit, recovery point; close and retire
 //   partition_log_read.cc   slices for readers, lookups by time
+//   partition_log_retention.cc  deleting old segments
 #pragma once
 
 #include <coroutine>
@@ -23,6 +24,7 @@
 #include "storage/partition_log.h"
 #include "storage/producer_snapshot.h"
 #include "storage/producer_state.h"
+#include "storage/retention_rules.h"
 #include "storage/segment_read.h"
 #include "storage/tail_cache.h"
 #include "storage/wait_list.h"
@@ -142,6 +144,7 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   static runtime::Task<Result<void>> flush(std::shared_ptr<State> self);
   static runtime::Task<Result<model::Offset>> move_log_start(std::shared_ptr<State> self,
                                                              model::Offset to);
+  static runtime::Task<Result<DeletedSegments>> apply_retention(std::shared_ptr<State> self);
   bool release_files();
   static runtime::Task<Result<void>> close(std::shared_ptr<State> self);
   static runtime::Task<Result<std::string>> retire(std::shared_ptr<State> self,
@@ -208,6 +211,7 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   void schedule_write();
   void write_turn();
   runtime::Task<void> write_slowly();
+  void end_writing();
   [[nodiscard]] bool is_roll_due(const SegmentTail& tail, const StagedAppend& next);
   void plan_run();
   [[nodiscard]] WriteOutcome perform_run();
@@ -217,6 +221,7 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   void resume_later(std::vector<std::coroutine_handle<>> finished);
   runtime::Task<Result<void>> roll(model::Offset base);
   void start_active_segment(model::Offset base, SegmentFiles files);
+  void begin_roll_time();
 
   // producers
   void take_producers(ReplayedProducers found);
@@ -266,8 +271,25 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   [[nodiscard]] std::optional<ReadResult> read_hot(const ReadRequest& request);
   runtime::Task<Result<std::optional<ReadResult>>> read_segment(ReadRequest request,
                                                                 std::size_t index);
+  /// The segment that begins at `base`; nullptr if there is none any more.
+  [[nodiscard]] Segment* find_segment(model::Offset base);
+  /// Where the segment behind the one at `base` begins; nullopt if there is none.
+  [[nodiscard]] std::optional<model::Offset> base_after(model::Offset base) const;
   runtime::Task<Result<void>> learn_largest_times();
   [[nodiscard]] TimeEntry largest_time_of(std::size_t index) const;
+
+  // retention
+  [[nodiscard]] std::vector<SegmentSpan> spans() const;
+  runtime::Task<Result<std::size_t>> count_deletable(DeletionReason reason);
+  runtime::Task<Result<std::size_t>> count_too_old();
+  runtime::Task<Result<std::int64_t>> largest_time_ms(std::size_t index);
+  runtime::Task<Result<void>> learn_largest_time(std::size_t index);
+  runtime::Task<Result<void>> delete_oldest(std::size_t count, DeletionReason reason,
+                                            DeletedSegments& deleted);
+  runtime::Task<Result<bool>> roll_active();
+  void raise_log_start(model::Offset to);
+  runtime::Task<Result<void>> take_out(std::size_t count, DeletionReason reason,
+                                       DeletedSegments& deleted);
 
   runtime::Shard& shard_;
   runtime::FileSystem& files_;
@@ -312,6 +334,11 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   bool are_epochs_unsaved_ = false;
   bool is_saving_epochs_ = false;
   WaitList epochs_saved_;
+
+  // The list of segments. Rolling appends to it, which leaves indexes into it as they are.
+  bool is_reshaping_ = false;  ///< somebody takes segments out or replaces some: one at a time
+  std::uint64_t layout_ = 0;   ///< moves when that is done: indexes from before no longer hold
+  WaitList write_ended_;       ///< write_slowly() or a roll
 
   std::uint64_t use_count_ = 0;
   std::size_t operations_ = 0;

@@ -76,7 +76,13 @@ Task<void> PartitionLog::State::write_slowly() {
     apply_run(std::move(outcome), finished);
     resume_later(std::move(finished));
   }
+  end_writing();
+}
+
+void PartitionLog::State::end_writing() {
+  GREGOR_ASSERT(is_writing_);
   is_writing_ = false;
+  write_ended_.wake_all();
   if (!queue_.empty()) schedule_write();
   if (is_closing_) idle_.wake_all();
 }
@@ -276,6 +282,11 @@ void PartitionLog::State::start_active_segment(Offset base, SegmentFiles files) 
   tail_cache_.clear();
   written_from_ = 0;
   has_unsynced_entries_ = true;
+  begin_roll_time();
+}
+
+/// segment.ms counts from here, less a jitter that is drawn once.
+void PartitionLog::State::begin_roll_time() {
   active_since_ms_ = shard_.clock().wall_ms();
   const std::int64_t jitter = std::min(config->segment_jitter_ms, config->segment_ms);
   roll_jitter_ms_ =

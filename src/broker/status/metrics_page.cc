@@ -41,6 +41,9 @@ void add(ShardCounters& to, const ShardCounters& from) {
   to.logs.writes += from.logs.writes;
   to.logs.failed_flushes += from.logs.failed_flushes;
   to.logs.flushes.merge(from.logs.flushes);
+  for (std::size_t i = 0; i < to.logs.deleted_segments.size(); ++i)
+    to.logs.deleted_segments[i] += from.logs.deleted_segments[i];
+  to.logs.deleted_bytes += from.logs.deleted_bytes;
 }
 
 Sums sum(const BrokerReport& report) {
@@ -159,6 +162,14 @@ void write_logs(MetricsWriter& out, const Sums& all) {
           logs.failed_appends);
   counter(out, "gregor_log_writes_total", "Calls that wrote them; one may take several batches.",
           logs.writes);
+  out.family(MetricKind::counter, "gregor_log_deleted_segments_total",
+             "Segments deleted by retention or DeleteRecords, by reason.");
+  for (std::size_t i = 0; i < logs.deleted_segments.size(); ++i) {
+    const auto reason = static_cast<storage::DeletionReason>(i);
+    out.sample({{"reason", storage::deletion_reason_name(reason)}},
+               number(logs.deleted_segments[i]));
+  }
+  counter(out, "gregor_log_deleted_bytes_total", "Bytes of those segments.", logs.deleted_bytes);
   counter(out, "gregor_log_failed_flushes_total", "Flushes that failed.", logs.failed_flushes);
   out.family(MetricKind::histogram, "gregor_log_flush_duration_seconds",
              "Flushes to the disk (fsync), waiting for the I/O pool included.");

@@ -1,0 +1,103 @@
+#include "broker/log_retention.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/log.h"
+
+namespace gregor::broker {
+namespace {
+
+constexpr std::string_view component = "retention";
+
+// So many partitions are asked before the shard's other messages get their turn.
+constexpr std::size_t asked_at_once = 64;
+
+runtime::Task<std::vector<storage::DeletedSegments>> check_shard(BrokerShard& shard) {
+  std::vector<storage::DeletedSegments> all;
+  std::size_t asked = 0;
+  for (const auto& partition : shard.all()) {
+    if (++asked % asked_at_once == 0)
+      co_await runtime::sleep_until(shard.shard(), shard.shard().clock().now());
+    if (partition->is_retired() || partition->log().failure()) continue;
+    auto deleted = co_await partition->log().apply_retention();
+    if (deleted && deleted->count > 0) all.push_back(std::move(*deleted));
+    if (!deleted && !partition->is_retired()) {
+      log::warn(component, "{}: old segments can't be deleted: {}",
+                to_string(partition->log().partition()), deleted.error().detail);
+    }
+  }
+  co_return all;
+}
+
+std::chrono::milliseconds milliseconds(std::int64_t count) {
+  // What is not within a clock's reach never comes.
+  constexpr std::int64_t years_max = std::int64_t{100} * 365 * 86'400'000;
+  return std::chrono::milliseconds(std::min(count, years_max));
+}
+
+}  // namespace
+
+LogRetention::LogRetention(runtime::Shard& shard, BrokerShared& shared)
+    : shard_(shard), shared_(shared), stopping_(shard) {}
+
+void LogRetention::start() { tasks_.spawn(run()); }
+
+runtime::Task<void> LogRetention::stop() {
+  stopping_.set();
+  co_await tasks_.join();
+}
+
+runtime::Task<void> LogRetention::run() {
+  const config::BrokerConfig& config = shared_.config;
+  runtime::Instant next_check =
+      shard_.clock().now() + milliseconds(config.log_initial_task_delay_ms);
+  for (;;) {
+    const runtime::Instant next =
+        doomed_.empty() ? next_check : std::min(next_check, doomed_.begin()->first);
+    const bool stopped = co_await stopping_.wait_until(next);
+    if (stopped) co_return;
+    if (shard_.clock().now() >= next_check) {
+      co_await check_all();
+      next_check = shard_.clock().now() + milliseconds(config.log_retention_check_interval_ms);
+    }
+    co_await remove_due();
+  }
+}
+
+runtime::Task<void> LogRetention::check_all() {
+  std::uint64_t segments = 0;
+  std::uint64_t bytes = 0;
+  for (const auto& shard : shared_.shards) {
+    BrokerShard* target = shard.get();
+    auto ask = [target] { return check_shard(*target); };
+    auto all = co_await runtime::call_on(shard_, target->shard().id(), ask);
+    for (storage::DeletedSegments& deleted : all) {
+      segments += deleted.count;
+      bytes += deleted.size_bytes;
+      const auto due = shard_.clock().now() + milliseconds(deleted.delay_ms);
+      doomed_.emplace(due, std::move(deleted.files));
+    }
+  }
+  if (segments > 0) log::info(component, "{} old segments, {} bytes, are deleted", segments, bytes);
+}
+
+runtime::Task<void> LogRetention::remove_due() {
+  while (!doomed_.empty() && doomed_.begin()->first <= shard_.clock().now()) {
+    const std::vector<std::string> files = std::move(doomed_.begin()->second);
+    doomed_.erase(doomed_.begin());
+    auto remove = [this, &files]() -> Result<void> {
+      Result<void> outcome;
+      for (const std::string& path : files) {
+        if (auto removed = shard_.file_system().remove(path); !removed) outcome = removed;
+      }
+      return outcome;
+    };
+    auto removed = co_await runtime::offload(shard_, remove);
+    if (!removed)
+      log::error(component, "a deleted segment stays on the disk: {}", removed.error().detail);
+  }
+}
+
+}  // namespace gregor::broker
