@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
@@ -101,12 +102,53 @@ struct Resume {
   }
 };
 
+/// How many descriptors Asio has records of.
+///
+/// Asio keeps its record of a descriptor (some 200 bytes) for ever, for a later one. Made one by
+/// one, between a connection's other blocks, the records of a peak of connections would each hold a
+/// page back from the system; so they are made many at once, but few enough to stay within the
+/// descriptors that are reserved for logs.
+class DescriptorRecords {
+ public:
+  void take(asio::io_context& context, int any_descriptor) {
+    if (used_ == made_) make_more(context, any_descriptor);
+    ++used_;
+  }
+  void give_back() { --used_; }
+
+ private:
+  static constexpr int many = 32;
+
+  void make_more(asio::io_context& context, int any_descriptor) {
+    std::vector<asio::posix::stream_descriptor> brief;
+    brief.reserve(many);
+    for (int i = 0; i < many; ++i) {
+      const int copy = ::dup(any_descriptor);
+      if (copy < 0) break;  // then the one that is wanted gets a record of its own
+      error_code error;
+      brief.emplace_back(context).assign(copy, error);
+      if (!error) continue;
+      ::close(copy);
+      break;
+    }
+    made_ = std::max(made_ + static_cast<std::int64_t>(brief.size()), used_ + 1);
+  }
+
+  std::int64_t made_ = 0;
+  std::int64_t used_ = 0;
+};
+
 }  // namespace
 
 struct Descriptor::Watched {
-  Watched(asio::io_context& context, OwnMessages& messages) : stream(context), own(&messages) {}
+  Watched(asio::io_context& context, OwnMessages& messages, DescriptorRecords& descriptor_records)
+      : stream(context), own(&messages), records(descriptor_records) {}
+  ~Watched() { records.give_back(); }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
   asio::posix::stream_descriptor stream;
   OwnMessages* own;
+  DescriptorRecords& records;
 };
 
 struct EventLoop::State {
@@ -124,6 +166,7 @@ struct EventLoop::State {
   std::mutex inbox_mutex;
   std::vector<Message> inbox;
   bool is_woken = false;  // guarded by inbox_mutex: a wake-up is on its way
+  DescriptorRecords records;
   asio::posix::stream_descriptor wake{context};
   std::uint64_t wake_count = 0;
 
@@ -266,7 +309,9 @@ Result<void> EventLoop::on_signal(UniqueFunction<void(int)> callback) {
 
 Result<std::unique_ptr<Descriptor>> EventLoop::watch(int descriptor) {
   // The constructor of Asio's object throws; assign() reports.
-  auto watched = std::make_unique<Descriptor::Watched>(state_->context, state_->own);
+  state_->records.take(state_->context, state_->wake.native_handle());
+  auto watched =
+      std::make_unique<Descriptor::Watched>(state_->context, state_->own, state_->records);
   error_code error;
   watched->stream.assign(descriptor, error);
   if (!error) watched->stream.native_non_blocking(true, error);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "runtime/real/free_memory.h"
 #include "runtime/real/real_shard.h"
 
 namespace gregor::runtime::real {
@@ -12,6 +13,7 @@ struct RealRuntime::Parts {
   explicit Parts(const RuntimeOptions& options) : shared{{}, {}, IoPool(options.io_threads), {}} {}
   SharedParts shared;
   std::vector<std::unique_ptr<RealShard>> shards;
+  std::unique_ptr<FreeMemory> free_memory;
   bool started = false;
 };
 
@@ -34,6 +36,7 @@ RealRuntime::RealRuntime(const RuntimeOptions& options) : parts_(std::make_uniqu
     parts_->shards.push_back(std::make_unique<RealShard>(ShardId(i), parts_->shared));
     parts_->shared.shards.push_back(parts_->shards.back().get());
   }
+  parts_->free_memory = std::make_unique<FreeMemory>(*parts_->shards.front());
 }
 
 RealRuntime::~RealRuntime() {
@@ -63,6 +66,7 @@ void RealRuntime::start() {
   parts_->started = true;
   parts_->shared.io_pool.start();
   for (auto& each : parts_->shards) each->start();
+  parts_->shards.front()->post([this] { parts_->free_memory->start(); });
 }
 
 void RealRuntime::run(UniqueFunction<Task<void>()> make) {
