@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "group/planted_bug.h"
 #include "group/subscription.h"
 
 namespace gregor::group {
@@ -177,12 +178,16 @@ void Group::answer_join(Member& member, JoinAnswer answer, Effects& out) {
 
 void Group::answer_sync(Member& member, SyncAnswer answer, Effects& out) {
   if (member.sync == 0) return;
+  if (is_planted(PlantedBug::lose_answer) && answer.error == ErrorCode::rebalance_in_progress) {
+    member.sync = 0;
+    return;
+  }
   out.push_back(effect::AnswerSync{std::exchange(member.sync, 0), std::move(answer)});
 }
 
 void Group::keep_alive(Member& member, Moment now) {
   member.deadline_ms = now.monotonic_ms + member.session_timeout_ms;
-  note_deadline(*member.deadline_ms);
+  if (!is_planted(PlantedBug::forget_deadline)) note_deadline(*member.deadline_ms);
 }
 
 void Group::stop(ErrorCode error, Effects& out) {

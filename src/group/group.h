@@ -93,6 +93,7 @@ class Group {
   [[nodiscard]] const std::optional<std::string>& protocol() const { return protocol_; }
   [[nodiscard]] const std::optional<std::string>& leader() const { return leader_; }
   [[nodiscard]] std::size_t member_count() const { return members_.size(); }
+  [[nodiscard]] bool has_member(std::string_view id) const { return members_.contains(id); }
   [[nodiscard]] std::size_t pending_count() const { return pending_.size(); }
   [[nodiscard]] bool uses_consumer_protocol() const;
   /// Topics that members of this generation read; nullopt: not known (another protocol type, or a

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "group/group.h"
+#include "group/planted_bug.h"
 
 namespace gregor::group {
 namespace {
@@ -143,6 +144,8 @@ void Group::rejoin(Member& member, JoinRequest& request, Moment now, Effects& ou
       return refuse(request, ErrorCode::unknown_member_id, request.member_id, out);
   }
   reason = because(std::move(reason), request);
+  if (has_changed && is_planted(PlantedBug::forget_member))
+    return remove_member(request.member_id, ErrorCode::unknown_member_id, out);
   update_member(member, request, out);
   rebalance(reason, now, out);
 }

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "group/group.h"
+#include "group/planted_bug.h"
 
 namespace gregor::group {
 namespace {
@@ -95,6 +96,7 @@ void Group::complete_join(Moment now, Effects& out) {
   join_deadline_ms_.reset();
   std::vector<std::string> absent;
   for (const auto& [id, member] : members_) {
+    if (is_planted(PlantedBug::keep_absent)) break;
     if (member.join == 0 && !member.instance_id) absent.push_back(id);
   }
   for (const std::string& id : absent) remove_member(id, ErrorCode::unknown_member_id, out);
@@ -121,7 +123,8 @@ bool Group::elect_leader() {
 }
 
 void Group::begin_generation(Moment now, Effects& out) {
-  generation_ = generation_ == std::numeric_limits<std::int32_t>::max() ? 0 : generation_ + 1;
+  if (!is_planted(PlantedBug::keep_generation))
+    generation_ = generation_ == std::numeric_limits<std::int32_t>::max() ? 0 : generation_ + 1;
   GREGOR_ASSERT(not_synced_.empty());
   out.push_back(effect::RebalanceJoined{generation_, members_.size()});
   if (members_.empty()) {
@@ -143,6 +146,7 @@ void Group::begin_generation(Moment now, Effects& out) {
     not_synced_.insert(id);
   }
   GREGOR_ASSERT(waiting_joins_ == 0);
+  if (is_planted(PlantedBug::no_sync_timeout)) return;
   sync_deadline_ms_ = now.monotonic_ms + rebalance_timeout_ms();
   note_deadline(*sync_deadline_ms_);
 }
@@ -226,7 +230,7 @@ void Group::expire_member(const std::string& id, Moment now, Effects& out) {
   if (found == members_.end()) return;
   Member& member = found->second;
   if (!member.deadline_ms || *member.deadline_ms > now.monotonic_ms) return;
-  if (member.is_excused()) {
+  if (member.is_excused() && !is_planted(PlantedBug::expire_waiting)) {
     member.deadline_ms.reset();
     return;
   }

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "group/group.h"
+#include "group/planted_bug.h"
 
 namespace gregor::group {
 namespace {
@@ -23,7 +24,8 @@ ErrorCode Group::validate_sync(const SyncRequest& request) const {
   if (state_ == GroupState::dead) return ErrorCode::coordinator_not_available;
   if (const ErrorCode error = validate_member(request.member); error != ErrorCode::none)
     return error;
-  if (request.member.generation != generation_) return ErrorCode::illegal_generation;
+  if (request.member.generation != generation_ && !is_planted(PlantedBug::accept_old_sync))
+    return ErrorCode::illegal_generation;
   if (contradicts(request.protocol_type, protocol_type_) ||
       contradicts(request.protocol, protocol_)) {
     return ErrorCode::inconsistent_group_protocol;
@@ -32,7 +34,7 @@ ErrorCode Group::validate_sync(const SyncRequest& request) const {
                                                    : ErrorCode::none;
 }
 
-void Group::sync(SyncRequest request, Moment /*now*/, Effects& out) {
+void Group::sync(SyncRequest request, Moment now, Effects& out) {
   GREGOR_ASSERT(request.request != 0);
   const ErrorCode error = validate_sync(request);
   if (error != ErrorCode::none) return refuse(request.request, error, out);
@@ -52,7 +54,9 @@ void Group::sync(SyncRequest request, Moment /*now*/, Effects& out) {
   replaced.error = ErrorCode::rebalance_in_progress;
   answer_sync(member, std::move(replaced), out);
   member.sync = request.request;
-  if (is_leader(member.id)) sync_of_leader(request, out);
+  if (!is_leader(member.id)) return;
+  sync_of_leader(request, out);
+  if (is_planted(PlantedBug::answer_unstored)) on_stored(last_store_, ErrorCode::none, now, out);
 }
 
 void Group::sync_of_leader(SyncRequest& request, Effects& out) {
@@ -94,6 +98,7 @@ void Group::end_sync(const LeaderSynced& synced, ErrorCode error, Moment now, Ef
   }
   for (auto& [id, member] : members_) {
     auto given = synced.assignments.find(id);
+    if (given == synced.assignments.end() && is_planted(PlantedBug::keep_old_assignment)) continue;
     member.assignment = given == synced.assignments.end() ? OwnedBytes() : given->second;
   }
   set_state(GroupState::stable, now);
