@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "broker/groups/group_coordinator.h"
+#include "broker/groups/simple_groups.h"
 #include "broker/served_api.h"
 
 namespace gregor::broker {
@@ -36,8 +38,17 @@ BrokerShard::BrokerShard(runtime::Shard& shard, BrokerShared& shared)
         waiting->shard_.post(
             [waiting, notice, from = shard_.id()] { waiting->parked_.wake(notice, from); });
       }),
-      fetch_sessions_(session_limits(shared.config, shard)) {
+      fetch_sessions_(session_limits(shared.config, shard)),
+      groups_(std::make_unique<SimpleGroups>()),
+      group_coordinator_(std::make_unique<GroupCoordinator>(*this, *groups_)) {
   counters_.apis.resize(served_apis().size());
+}
+
+BrokerShard::~BrokerShard() = default;
+
+void BrokerShard::set_image(std::shared_ptr<const model::ClusterImage> image) {
+  const std::shared_ptr<const model::ClusterImage> before = std::exchange(image_, std::move(image));
+  group_coordinator_->follow(*before, *image_);
 }
 
 std::shared_ptr<Partition> BrokerShard::find(std::string_view topic, std::int32_t partition) const {

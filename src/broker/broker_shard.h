@@ -26,6 +26,8 @@ namespace gregor::broker {
 class BrokerShard;
 class ConfigAlterations;
 class ControllerService;
+class GroupCoordinator;
+class GroupsOfShard;
 class Housekeeping;
 class ProducerIds;
 
@@ -51,6 +53,7 @@ class BrokerShard {
   BrokerShard(runtime::Shard& shard, BrokerShared& shared);
   BrokerShard(const BrokerShard&) = delete;
   BrokerShard& operator=(const BrokerShard&) = delete;
+  ~BrokerShard();
 
   [[nodiscard]] runtime::Shard& shard() { return shard_; }
   /// With what was changed while the broker ran; may be another one after a co_await.
@@ -76,7 +79,7 @@ class BrokerShard {
   }
 
   [[nodiscard]] std::shared_ptr<const model::ClusterImage> image() const { return image_; }
-  void set_image(std::shared_ptr<const model::ClusterImage> image) { image_ = std::move(image); }
+  void set_image(std::shared_ptr<const model::ClusterImage> image);
 
   /// @return nullptr if this shard does not host it.
   [[nodiscard]] std::shared_ptr<Partition> find(std::string_view topic,
@@ -105,6 +108,7 @@ class BrokerShard {
   [[nodiscard]] FetchNotices& notices() { return notices_; }
   [[nodiscard]] FetchSessions& fetch_sessions() { return fetch_sessions_; }
   [[nodiscard]] ShardCounters& counters() { return counters_; }
+  [[nodiscard]] GroupCoordinator& group_coordinator() { return *group_coordinator_; }
   [[nodiscard]] const std::string& http_address() const { return shared_.http_address; }
 
  private:
@@ -133,6 +137,8 @@ class BrokerShard {
   FetchSessions fetch_sessions_;
   ShardCounters counters_;
   std::map<model::TopicPartition, std::shared_ptr<Partition>, ByName> partitions_;
+  std::unique_ptr<GroupsOfShard> groups_;
+  std::unique_ptr<GroupCoordinator> group_coordinator_;
 };
 
 }  // namespace gregor::broker

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "base/log.h"
+#include "broker/groups/group_coordinator.h"
 #include "config/topic_config_rules.h"
+#include "model/topic_name.h"
 #include "storage/log_loader.h"
 
 namespace gregor::broker {
@@ -28,6 +30,17 @@ runtime::Task<Result<void>> lead(storage::PartitionLog& log,
   co_return Result<void>();
 }
 
+// Who leads a partition of __consumer_offsets is the coordinator of its groups.
+void tell_coordinator(BrokerShard& shard, const std::shared_ptr<Partition>& partition) {
+  const model::TopicPartition& name = partition->log().partition();
+  if (name.topic != model::consumer_offsets_topic) return;
+  if (partition->leadership().leader == shard.broker_id()) {
+    shard.group_coordinator().lead(partition);
+  } else {
+    shard.group_coordinator().let_go(name.partition.value());
+  }
+}
+
 struct Installation {
   std::unique_ptr<storage::LoadedLog> loaded;
   const controller::PartitionLeadership* wanted;
@@ -41,7 +54,8 @@ runtime::Task<Result<void>> install(BrokerShard& shard, Installation& made) {
   auto partition = std::make_shared<Partition>(std::move(log), made.wanted->topic_id, made.config);
   partition->set_config(std::move(made.config), made.wanted->configs);
   partition->set_leadership(to_leadership(*made.wanted));
-  shard.add(std::move(partition));
+  shard.add(partition);
+  tell_coordinator(shard, partition);
   co_return Result<void>();
 }
 
@@ -52,6 +66,7 @@ runtime::Task<Result<bool>> update(BrokerShard& shard,
   if (auto led = co_await lead(partition->log(), wanted); !led)
     co_return fail(std::move(led.error()));
   partition->set_leadership(to_leadership(wanted));
+  tell_coordinator(shard, partition);
   co_return true;
 }
 
@@ -59,6 +74,8 @@ runtime::Task<Result<std::string>> retire(BrokerShard& shard, const model::Topic
                                           std::string suffix) {
   auto partition = shard.remove(name);
   if (!partition) co_return std::string();
+  if (name.topic == model::consumer_offsets_topic)
+    shard.group_coordinator().let_go(name.partition.value());
   co_return co_await partition->log().retire(std::move(suffix));
 }
 

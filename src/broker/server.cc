@@ -11,6 +11,7 @@
 #include "broker/config_alterations.h"
 #include "broker/connection_set.h"
 #include "broker/controller_glue.h"
+#include "broker/groups/group_coordinator.h"
 #include "broker/housekeeping.h"
 #include "broker/local_partitions.h"
 #include "broker/log_retention.h"
@@ -43,6 +44,16 @@ class TopicConfigTable final : public controller::TopicConfigRules {
 
 runtime::Task<bool> stop_set(ConnectionSet& set, runtime::Instant deadline) {
   co_await set.stop(deadline);
+  co_return true;
+}
+
+runtime::Task<bool> start_groups(BrokerShard& shard) {
+  shard.group_coordinator().start();
+  co_return true;
+}
+
+runtime::Task<bool> stop_groups(BrokerShard& shard) {
+  co_await shard.group_coordinator().stop();
   co_return true;
 }
 
@@ -98,6 +109,7 @@ class Server::State {
   runtime::Task<Result<void>> adopt_folders();
   runtime::Task<bool> close_dirs(std::int64_t broker_epoch);
   runtime::Task<void> stop_connections();
+  runtime::Task<void> on_every_shard(runtime::Task<bool> (*work)(BrokerShard& shard));
   [[nodiscard]] bool was_clean() const;
   [[nodiscard]] ControllerSettings controller_settings() const;
   [[nodiscard]] ServerFacts facts(const std::string& cluster_id) const;
@@ -180,6 +192,7 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   housekeeping_->start();
   retention_ = std::make_unique<LogRetention>(shard_, shared_);
   retention_->start();
+  co_await on_every_shard(start_groups);
   acceptor_.start(connection_limits(shared_.config, connections_by_descriptors_));
   serving_ = true;
   pages_.set_phase(Phase::ready);
@@ -329,10 +342,20 @@ runtime::Task<void> Server::State::stop_connections() {
   }
 }
 
+runtime::Task<void> Server::State::on_every_shard(runtime::Task<bool> (*work)(BrokerShard& shard)) {
+  for (const auto& shard : shared_.shards) {
+    BrokerShard* target = shard.get();
+    auto run = [target, work] { return work(*target); };
+    const bool done = co_await runtime::call_on(shard_, target->shard().id(), run);
+    GREGOR_ASSERT(done);
+  }
+}
+
 runtime::Task<bool> Server::State::stop() {
   pages_.set_phase(Phase::stopping);
   co_await acceptor_.stop();
   co_await stop_connections();
+  co_await on_every_shard(stop_groups);
   bool is_clean = true;
   std::int64_t broker_epoch = -1;
   if (controller_) {

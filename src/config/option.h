@@ -19,6 +19,7 @@ enum class TimestampType { create_time, log_append_time };
 /// What a value is. The Kafka type that clients are told follows from it (kafka_type_name).
 enum class ValueType {
   boolean,
+  int16,  ///< Kafka's short
   int32,
   size32,  ///< Kafka's int, but held in 64 bits: a size or a number that is added to others
   int64,
@@ -36,6 +37,10 @@ struct ValueOf;
 template <>
 struct ValueOf<ValueType::boolean> {
   using Value = bool;
+};
+template <>
+struct ValueOf<ValueType::int16> {
+  using Value = std::int32_t;
 };
 template <>
 struct ValueOf<ValueType::int32> {

@@ -9,6 +9,8 @@
 namespace gregor::config {
 namespace {
 
+constexpr std::int64_t int16_lowest = std::numeric_limits<std::int16_t>::min();
+constexpr std::int64_t int16_highest = std::numeric_limits<std::int16_t>::max();
 constexpr std::int64_t int32_lowest = std::numeric_limits<std::int32_t>::min();
 constexpr std::int64_t int32_highest = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t int64_lowest = std::numeric_limits<std::int64_t>::min();
@@ -20,8 +22,18 @@ tl::unexpected<Error> invalid(const ValueRule& rule, std::string_view text, std:
                           quoted_characters_max, rule.name, why));
 }
 
-bool is_int32(ValueType type) {
-  return type == ValueType::int32 || type == ValueType::size32 || type == ValueType::maybe_int32;
+// What a number of this type may be, and Kafka's name for it in messages.
+struct NumberRange {
+  std::int64_t lowest;
+  std::int64_t highest;
+  std::string_view name;
+};
+
+NumberRange range_of(ValueType type) {
+  if (type == ValueType::int16) return {int16_lowest, int16_highest, "SHORT"};
+  if (type == ValueType::int32 || type == ValueType::size32 || type == ValueType::maybe_int32)
+    return {int32_lowest, int32_highest, "INT"};
+  return {int64_lowest, int64_highest, "LONG"};
 }
 
 bool equals_ignoring_case(std::string_view text, std::string_view lower) {
@@ -43,12 +55,9 @@ std::optional<std::int64_t> parse_decimal(std::string_view text) {
 Result<std::int64_t> parse_number(const ValueRule& rule, std::string_view text) {
   const std::string_view trimmed = trim(text);
   const auto value = parse_decimal(trimmed);
-  const bool fits =
-      value && (!is_int32(rule.type) || (*value >= int32_lowest && *value <= int32_highest));
-  if (!fits) {
-    return invalid(rule, text,
-                   fmt::format("Not a number of type {}", is_int32(rule.type) ? "INT" : "LONG"));
-  }
+  const NumberRange range = range_of(rule.type);
+  if (!value || *value < range.lowest || *value > range.highest)
+    return invalid(rule, text, fmt::format("Not a number of type {}", range.name));
   if (rule.allowed.besides && *value == *rule.allowed.besides) return *value;
   if (*value < rule.allowed.lowest) {
     return invalid(rule, text, fmt::format("Value must be at least {}", rule.allowed.lowest));
@@ -217,6 +226,8 @@ KafkaType kafka_type(ValueType type) {
   switch (type) {
     case ValueType::boolean:
       return KafkaType::boolean;
+    case ValueType::int16:
+      return KafkaType::int16;
     case ValueType::int32:
     case ValueType::size32:
     case ValueType::maybe_int32:
@@ -240,6 +251,8 @@ std::string_view kafka_type_name(ValueType type) {
   switch (kafka_type(type)) {
     case KafkaType::boolean:
       return "boolean";
+    case KafkaType::int16:
+      return "short";
     case KafkaType::int32:
       return "int";
     case KafkaType::int64:

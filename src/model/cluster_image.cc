@@ -88,6 +88,17 @@ void ClusterImage::for_each_topic(const std::function<void(const TopicImage&)>& 
   }
 }
 
+void ClusterImage::for_each_topic_gone(const ClusterImage& older,
+                                       const std::function<void(const TopicImage&)>& visit) const {
+  for (std::size_t i = 0; i < bucket_count; ++i) {
+    if (older.by_name_[i] == by_name_[i] || older.by_name_[i] == nullptr) continue;
+    for (const TopicPointer& topic : *older.by_name_[i]) {
+      const TopicImage* now = find(topic->name);
+      if (now == nullptr || now->id != topic->id) visit(*topic);
+    }
+  }
+}
+
 const TopicImage* ClusterImage::find_colliding(std::string_view name) const {
   const auto& bucket = by_name_[bucket_of(name)];
   if (!bucket) return nullptr;

@@ -83,6 +83,11 @@ class ClusterImage {
   /// O(topics of one bucket).
   [[nodiscard]] const TopicImage* find_colliding(std::string_view name) const;
 
+  /// Topics of an older image that are gone, or whose name another topic has now. O(topics of the
+  /// buckets that differ).
+  void for_each_topic_gone(const ClusterImage& older,
+                           const std::function<void(const TopicImage&)>& visit) const;
+
   /// Live brokers by id.
   [[nodiscard]] const std::map<BrokerId, BrokerImage>& brokers() const { return *brokers_; }
   [[nodiscard]] const BrokerImage* broker(BrokerId id) const;

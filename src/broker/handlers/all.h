@@ -21,6 +21,9 @@
 #include "broker/handlers/list_config_resources.h"
 #include "broker/handlers/list_offsets.h"
 #include "broker/handlers/metadata.h"
+#include "broker/handlers/offset_commit.h"
+#include "broker/handlers/offset_delete.h"
+#include "broker/handlers/offset_fetch.h"
 #include "broker/handlers/offset_for_leader_epoch.h"
 #include "broker/handlers/produce.h"
 
@@ -28,10 +31,11 @@ namespace gregor::broker {
 
 using AllHandlers =
     std::tuple<ProduceHandler, FetchHandler, ListOffsetsHandler, MetadataHandler,
-               FindCoordinatorHandler, ApiVersionsHandler, CreateTopicsHandler, DeleteTopicsHandler,
-               InitProducerIdHandler, DescribeConfigsHandler, ListConfigResourcesHandler,
-               AlterConfigsHandler, IncrementalAlterConfigsHandler, DescribeProducersHandler,
-               CreatePartitionsHandler, DescribeClusterHandler, OffsetForLeaderEpochHandler,
-               DescribeTopicPartitionsHandler, DeleteRecordsHandler, DescribeLogDirsHandler>;
+               OffsetCommitHandler, OffsetFetchHandler, OffsetDeleteHandler, FindCoordinatorHandler,
+               ApiVersionsHandler, CreateTopicsHandler, DeleteTopicsHandler, InitProducerIdHandler,
+               DescribeConfigsHandler, ListConfigResourcesHandler, AlterConfigsHandler,
+               IncrementalAlterConfigsHandler, DescribeProducersHandler, CreatePartitionsHandler,
+               DescribeClusterHandler, OffsetForLeaderEpochHandler, DescribeTopicPartitionsHandler,
+               DeleteRecordsHandler, DescribeLogDirsHandler>;
 
 }  // namespace gregor::broker

@@ -1,5 +1,4 @@
-// FindCoordinator: there are no coordinators yet; advertised because librdkafka turns lz4 off
-// without it.
+// FindCoordinator: which broker keeps a group.
 #pragma once
 
 #include "broker/request_context.h"
@@ -9,6 +8,8 @@
 
 namespace gregor::broker {
 
+/// Nobody coordinates transactions yet: their keys are answered coordinator_not_available.
+///
 /// Thread: the connection's shard. Source: the protocol guide, FindCoordinator.
 struct FindCoordinatorHandler {
   using Api = protocol::FindCoordinator;

@@ -8,6 +8,7 @@
 #include "broker/authorizer.h"
 #include "broker/broker_shard.h"
 #include "broker/controller_glue.h"
+#include "broker/groups/offsets_topic.h"
 #include "model/topic_name.h"
 
 namespace gregor::broker {
@@ -86,6 +87,10 @@ runtime::Task<std::vector<TopicCreated>> auto_create(BrokerShard& shard,
                                                      std::vector<std::string> names) {
   std::vector<controller::TopicRequest> wanted;
   for (std::string& name : names) {
+    if (name == model::consumer_offsets_topic) {
+      wanted.push_back(offsets_topic(shard.config(), shard.image()->brokers().size()));
+      continue;
+    }
     controller::TopicRequest topic;
     topic.name = std::move(name);
     wanted.push_back(std::move(topic));
