@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 namespace gregor::model {
 namespace {
 
@@ -72,6 +75,24 @@ TEST(ClusterImage, NamesCollideAcrossDotAndUnderscore) {
   ASSERT_NE(image->find_colliding("a_b.c"), nullptr);
   EXPECT_EQ(image->find_colliding("a.b_c"), nullptr) << "a name does not collide with itself";
   EXPECT_EQ(image->find_colliding("a.b.d"), nullptr);
+}
+
+TEST(ClusterImage, TopicsThatAreGone) {
+  ClusterImage::Builder builder{ClusterImage()};
+  for (int i = 0; i < 1000; ++i)
+    builder.put_topic(topic("t" + std::to_string(i), static_cast<std::uint64_t>(i)));
+  const auto before = builder.build();
+  ClusterImage::Builder next(*before);
+  next.remove_topic("t7");
+  next.put_topic(topic("t8", 5000));  // another one of the same name
+  next.put_topic(topic("new", 5001));
+  const auto now = next.build();
+  std::set<std::string> gone;
+  now->for_each_topic_gone(*before, [&](const TopicImage& t) { gone.insert(t.name); });
+  EXPECT_EQ(gone, (std::set<std::string>{"t7", "t8"}));
+  gone.clear();
+  now->for_each_topic_gone(*now, [&](const TopicImage& t) { gone.insert(t.name); });
+  EXPECT_TRUE(gone.empty());
 }
 
 TEST(ClusterImage, BrokersAndController) {

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "broker/groups/groups_of_shard.h"
 #include "broker/groups/offsets_partition.h"
+#include "broker/groups/record_times.h"
 #include "broker/turns.h"
 #include "model/cluster_image.h"
 #include "runtime/shard.h"
@@ -57,6 +58,8 @@ class GroupCoordinator {
   /// Those that are led here, in order.
   [[nodiscard]] std::vector<std::shared_ptr<OffsetsPartition>> partitions() const;
   [[nodiscard]] GroupsOfShard& groups() { return groups_; }
+  /// Of partitions of any topic on this shard.
+  [[nodiscard]] RecordTimes& times() { return times_; }
 
  private:
   runtime::Task<void> run();
@@ -67,6 +70,7 @@ class GroupCoordinator {
   BrokerShard& shard_;
   GroupsOfShard& groups_;
   std::map<std::int32_t, std::shared_ptr<OffsetsPartition>> partitions_;
+  RecordTimes times_;
   Turns loading_;
   bool is_making_topic_ = false;
   ErrorCode refused_ = ErrorCode::none;  // why the topic could not be made; told once

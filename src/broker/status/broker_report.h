@@ -9,6 +9,7 @@
 
 #include "broker/broker_shard.h"
 #include "broker/connection_set.h"
+#include "broker/groups/group_lag.h"
 #include "broker/shard_counters.h"
 #include "runtime/shard.h"
 #include "runtime/task.h"
@@ -71,6 +72,7 @@ struct ImageSums {
 struct BrokerReport {
   std::vector<std::optional<ShardReport>> shards;  ///< nothing = it has not answered in time
   ImageSums image;
+  GroupLags lags;  ///< from Detail::topic on
 
   [[nodiscard]] LogSums logs() const;
   /// Partitions that nobody can write to, as far as this broker knows.

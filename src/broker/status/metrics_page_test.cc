@@ -94,6 +94,33 @@ TEST(MetricsPage, WhatIsLeftOutIsSaid) {
               HasSubstr("gregor_unlisted_partitions 1\n"));
 }
 
+GroupLag lag(std::string group, std::int32_t index, std::int64_t records,
+             std::optional<std::int64_t> age_ms) {
+  GroupLag row;
+  row.group = std::move(group);
+  row.partition = {"orders", model::PartitionIndex(index)};
+  row.records = records;
+  row.age_ms = age_ms;
+  return row;
+}
+
+TEST(MetricsPage, LagOfGroups) {
+  BrokerReport report = broker(Detail::partition);
+  report.lags.rows = {lag("a", 0, 3, 1500), lag("a", 1, 4, 2500), lag("b", 0, 5, std::nullopt)};
+  report.lags.unlisted = 9;
+  EXPECT_THAT(metrics_text(report, {}, Detail::basic), Not(HasSubstr("gregor_group")));
+  const std::string topic = metrics_text(report, {}, Detail::topic);
+  EXPECT_THAT(topic, HasSubstr("gregor_group_lag_records{group=\"a\",topic=\"orders\"} 7\n"));
+  EXPECT_THAT(topic, HasSubstr("gregor_group_lag_seconds{group=\"a\",topic=\"orders\"} 2.5\n"));
+  EXPECT_THAT(topic, HasSubstr("gregor_group_lag_records{group=\"b\",topic=\"orders\"} 5\n"));
+  EXPECT_THAT(topic, Not(HasSubstr("gregor_group_lag_seconds{group=\"b\"")));
+  EXPECT_THAT(topic, HasSubstr("gregor_unlisted_group_offsets 9\n"));
+  EXPECT_THAT(topic, Not(HasSubstr("partition=")));
+  EXPECT_THAT(metrics_text(report, {}, Detail::partition),
+              HasSubstr("gregor_group_partition_lag_seconds{group=\"a\",topic=\"orders\","
+                        "partition=\"0\"} 1.5\n"));
+}
+
 TEST(MetricsPage, ProcessFiguresOnlyWhereThereAreSome) {
   MetricsFacts facts;
   EXPECT_THAT(metrics_text({}, facts, Detail::basic), Not(HasSubstr("process_open_fds")));

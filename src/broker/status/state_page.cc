@@ -118,6 +118,34 @@ void write_topics(JsonWriter& json, const BrokerReport& report, const model::Clu
   json.field("topics_left_out", signed_of(topics_left_out));
 }
 
+void write_offset(JsonWriter& json, const GroupLag& row) {
+  json.begin_object();
+  json.field("topic", std::string_view(row.partition.topic));
+  json.field("partition", row.partition.partition.value());
+  json.field("committed_offset", row.committed.value());
+  json.field("high_watermark", row.end.value());
+  json.field("lag_records", row.records);
+  if (row.age_ms) json.field("lag_ms", *row.age_ms);
+  json.end_object();
+}
+
+// Rows are in the order of the groups.
+void write_groups(JsonWriter& json, const GroupLags& lags) {
+  json.begin_array("group_offsets");
+  for (std::size_t i = 0; i < lags.rows.size();) {
+    const std::string& group = lags.rows[i].group;
+    json.begin_object();
+    json.field("group", std::string_view(group));
+    json.begin_array("offsets");
+    for (; i < lags.rows.size() && lags.rows[i].group == group; ++i)
+      write_offset(json, lags.rows[i]);
+    json.end_array();
+    json.end_object();
+  }
+  json.end_array();
+  json.field("group_offsets_left_out", signed_of(lags.unlisted));
+}
+
 }  // namespace
 
 std::string state_json(const BrokerReport& report, const StateFacts& facts, BrokerShard& shard) {
@@ -139,6 +167,7 @@ std::string state_json(const BrokerReport& report, const StateFacts& facts, Brok
   write_shards(json, report);
   json.field("offline_partitions", signed_of(report.offline()));
   write_topics(json, report, *image);
+  write_groups(json, report.lags);
   json.end_object();
   return json.take() + "\n";
 }

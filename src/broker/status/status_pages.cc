@@ -174,10 +174,11 @@ runtime::Task<http::Response> StatusPages::metrics(const http::Request& request)
   bool no_flag = false;
   const Busy busy(has_details ? is_making_details_ : no_flag);
   const runtime::Instant limit = deadline();
-  const BrokerReport report =
+  BrokerReport report =
       co_await gather_report(sources_.shared, sources_.connections, *detail, limit);
   if (const auto silent = silent_shards(report); !silent.empty())
     co_return plain(503, silent.front());
+  if (has_details) report.lags = co_await gather_lags(sources_.shared);
   MetricsFacts facts;
   if (sources_.process_usage) {
     facts.process = co_await runtime::offload(sources_.shard, sources_.process_usage);
@@ -197,8 +198,9 @@ runtime::Task<http::Response> StatusPages::state() {
   if (is_making_details_) co_return plain(503, "another such page is being made");
   const Busy busy(is_making_details_);
   const runtime::Instant limit = deadline();
-  const BrokerReport report =
+  BrokerReport report =
       co_await gather_report(sources_.shared, sources_.connections, Detail::partition, limit);
+  if (silent_shards(report).empty()) report.lags = co_await gather_lags(sources_.shared);
   BrokerShard& shard = *sources_.shared.shards[0];
   StateFacts facts;
   facts.version = sources_.version;
