@@ -74,6 +74,9 @@ void GroupCoordinator::start() { tasks_.spawn(run()); }
 
 runtime::Task<void> GroupCoordinator::stop() {
   stopping_.set();
+  for (const auto& partition : partitions()) {
+    if (partition->state() == OffsetsPartition::State::loading) partition->end();
+  }
   co_await tasks_.join();
 }
 

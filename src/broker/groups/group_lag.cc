@@ -13,6 +13,8 @@ namespace {
 
 // Rows of one shard.
 constexpr std::size_t rows_max = 5000;
+// So many groups are looked at before the shard's loop gets its turn.
+constexpr std::size_t looked_at_once = 100;
 
 struct Listed {
   std::vector<GroupLag> rows;
@@ -21,9 +23,13 @@ struct Listed {
 
 runtime::Task<Listed> list_offsets(BrokerShard& shard) {
   Listed listed;
+  std::size_t looked_at = 0;
   for (const auto& partition : shard.group_coordinator().partitions()) {
     for (const std::string& id : partition->groups_with_offsets()) {
+      if (++looked_at % looked_at_once == 0)
+        co_await runtime::sleep_until(shard.shard(), shard.shard().clock().now());
       const group::GroupOffsets* offsets = partition->offsets_of(id);
+      if (offsets == nullptr) continue;
       offsets->for_each([&](const std::string& topic, model::PartitionIndex index,
                             const group::GroupOffsets::Stored& stored) {
         if (listed.rows.size() == rows_max) {
