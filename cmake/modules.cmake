@@ -3,8 +3,8 @@
 #
 # Makes the static library gregor_NAME of all *.cc in the current folder (or FOLDER below it), without sub-folders,
 # and, of all *_test.cc there, the program NAME_test, registered as the ctest "unit.NAME" with the label "fast".
-# With GREGOR_LIBFUZZER (clang), each X_fuzz.cc there becomes the program X_fuzz, of the module or, for a module
-# that is large, of FUZZ_SOURCES alone.
+# Each X_fuzz.cc there becomes the program X_fuzz: one that runs the inputs of tests/corpus/X_fuzz, as the ctest
+# "corpus.X_fuzz"; with GREGOR_LIBFUZZER (clang), a fuzzer, of the module or, for a module that is large, of FUZZ_SOURCES alone.
 # DEPS are other modules (names without gregor_), LIBS are outside libraries, TEST_DEPS are only for the tests, FUZZ_DEPS for the fuzz programs.
 
 set(GREGOR_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
@@ -12,7 +12,7 @@ option(GREGOR_WERROR "treat warnings as errors" ON)
 # A hung test program is ended after so long; sanitizers make everything about five times slower.
 set(GREGOR_TEST_SECONDS_MAX 120)
 option(GREGOR_SANITIZE "build with AddressSanitizer and UBSan" OFF)
-option(GREGOR_LIBFUZZER "build the *_fuzz.cc programs (clang's libFuzzer)" OFF)
+option(GREGOR_LIBFUZZER "build the *_fuzz.cc programs as fuzzers (clang's libFuzzer)" OFF)
 add_library(gregor_options INTERFACE)
 target_compile_options(gregor_options INTERFACE ${GREGOR_WARNINGS} $<$<BOOL:${GREGOR_WERROR}>:-Werror>
                        -fno-omit-frame-pointer -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
@@ -58,20 +58,25 @@ function(gregor_module name)
     add_test(NAME unit.${name} COMMAND ${name}_test)
     set_tests_properties(unit.${name} PROPERTIES LABELS "fast;unit" TIMEOUT ${GREGOR_TEST_SECONDS_MAX})
   endif()
-  if(GREGOR_LIBFUZZER)
-    file(GLOB fuzz_sources CONFIGURE_DEPENDS ${dir}/*_fuzz.cc)
-    foreach(source IN LISTS fuzz_sources)
-      get_filename_component(program ${source} NAME_WE)
-      set(fuzz_deps ${ARG_FUZZ_DEPS})
-      list(TRANSFORM fuzz_deps PREPEND gregor_)
-      add_executable(${program} EXCLUDE_FROM_ALL ${source} ${ARG_FUZZ_SOURCES})
-      if(ARG_FUZZ_SOURCES)
-        target_include_directories(${program} PRIVATE ${CMAKE_SOURCE_DIR}/src)
-        target_link_libraries(${program} PRIVATE gregor_options ${fuzz_deps})
-      else()
-        target_link_libraries(${program} PRIVATE gregor_${name} ${fuzz_deps})
-      endif()
-      target_link_options(${program} PRIVATE -fsanitize=fuzzer)
-    endforeach()
-  endif()
+  file(GLOB fuzz_sources CONFIGURE_DEPENDS ${dir}/*_fuzz.cc)
+  foreach(source IN LISTS fuzz_sources)
+    get_filename_component(program ${source} NAME_WE)
+    set(fuzz_deps ${ARG_FUZZ_DEPS})
+    list(TRANSFORM fuzz_deps PREPEND gregor_)
+    if(NOT GREGOR_LIBFUZZER)
+      add_executable(${program} ${source} ${CMAKE_SOURCE_DIR}/tests/tools/replay_corpus.cc)
+      target_link_libraries(${program} PRIVATE gregor_${name} ${fuzz_deps})
+      add_test(NAME corpus.${program} COMMAND ${program} ${CMAKE_SOURCE_DIR}/tests/corpus/${program})
+      set_tests_properties(corpus.${program} PROPERTIES LABELS "fast;unit" TIMEOUT ${GREGOR_TEST_SECONDS_MAX})
+      continue()
+    endif()
+    add_executable(${program} EXCLUDE_FROM_ALL ${source} ${ARG_FUZZ_SOURCES})
+    if(ARG_FUZZ_SOURCES)
+      target_include_directories(${program} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+      target_link_libraries(${program} PRIVATE gregor_options ${fuzz_deps})
+    else()
+      target_link_libraries(${program} PRIVATE gregor_${name} ${fuzz_deps})
+    endif()
+    target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+  endforeach()
 endfunction()

@@ -1,6 +1,5 @@
 // libFuzzer target over all messages: the first bytes choose a message and a version, the rest is
-// its body. Whatever decodes must encode, and what was encoded must decode to the same JSON. Build
-// with -DGREGOR_FUZZ=ON and clang.
+// its body. Whatever decodes must encode, and what was encoded must decode to the same JSON.
 #include <cstddef>
 #include <cstdint>
 #include <span>

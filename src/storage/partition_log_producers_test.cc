@@ -241,6 +241,35 @@ TEST_F(PartitionLogProducersTest, damaged_snapshots_are_ignored_and_made_anew) {
   }
 }
 
+TEST_F(PartitionLogProducersTest, snapshots_that_cant_be_true_are_made_anew) {
+  open();
+  fill_with_transactions();
+  const auto known = knowledge();
+  const Offset end = host_.log().log_end();
+  host_.stop();
+  const std::string path = snapshot_path(host_.log_folder(), end);
+  const Bytes good = test::read_file(host_.files(), path);
+  const auto entries = *decode_snapshot(good);
+  for (int lie = 0; lie < 6; ++lie) {
+    auto changed = entries;
+    auto& entry = changed.front();
+    RememberedBatch& batch = entry.batches[0];
+    if (lie == 0) entry.transaction_start = end;
+    if (lie == 1) batch.last = end;
+    if (lie == 2) batch.offset_delta = -1;
+    if (lie == 3) batch.offset_delta = static_cast<std::int32_t>(batch.last.value()) + 1;
+    if (lie == 4) changed.push_back(entry);
+    if (lie == 5) {
+      for (auto& each : changed) each.transaction_start = Offset(0);
+    }
+    test::write_file(host_.files(), path, encode_snapshot(changed));
+    open();
+    EXPECT_EQ(knowledge(), known) << lie;
+    EXPECT_EQ(test::read_file(host_.files(), path), good) << lie;
+    host_.stop();
+  }
+}
+
 TEST_F(PartitionLogProducersTest, a_damaged_transaction_index_is_built_anew) {
   open();
   fill_with_transactions();

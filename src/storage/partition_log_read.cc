@@ -36,12 +36,18 @@ std::size_t PartitionLog::State::segment_of(Offset offset) const {
   return above == segments.begin() ? 0 : static_cast<std::size_t>(above - segments.begin()) - 1;
 }
 
-SegmentView PartitionLog::State::view_of(const Segment& segment) const {
+Offset PartitionLog::State::end_of(std::size_t index) const {
+  return index + 1 == segments.size() ? log_end : segments[index + 1].base;
+}
+
+SegmentView PartitionLog::State::view_of(std::size_t index) const {
+  const Segment& segment = segments[index];
   GREGOR_ASSERT(segment.files.is_open());
   SegmentView view;
   view.log = segment.files.log;
   view.path = place(segment.base).log_path();
   view.size_bytes = segment.size_bytes;
+  view.end = end_of(index);
   view.offset_index = {segment.files.offset_index, segment.base, segment.offset_entries};
   view.time_index = {segment.files.time_index, segment.base, segment.time_entries};
   return view;
@@ -142,13 +148,11 @@ Task<Result<std::optional<ReadResult>>> PartitionLog::State::read_segment(ReadRe
   Segment& segment = segments[index];
   segment.used = ++use_count_;
   const std::uint64_t layout = layout_;
-  const SegmentView view = view_of(segment);
+  const SegmentView view = view_of(index);
   const VerifiedRanges verified = segment.verified;
   SliceRequest wanted{std::max(request.from, segment.base), std::nullopt, request.bytes_max,
                       request.first_batch_whole, request.wants_end};
-  const bool is_active = index + 1 == segments.size();
-  const Offset segment_end = is_active ? log_end : segments[index + 1].base;
-  if (request.end < segment_end) wanted.end = request.end;
+  if (request.end < view.end) wanted.end = request.end;
   // All of it was written or checked by this process: then its index is at hand as well.
   const bool is_warm = verified.covers(0, view.size_bytes);
   bool is_resident = false;
@@ -169,21 +173,29 @@ Task<Result<std::optional<ReadResult>>> PartitionLog::State::read_segment(ReadRe
     auto finding = runtime::offload(shard_, std::move(work));
     found = co_await std::move(finding);
   }
+  Segment* const same = layout_ == layout ? &segments[index] : nullptr;
   if (!found) {
-    if (found.error().code == ErrorCode::corrupt_message) {
-      log::error("storage", "damage: {}", found.error().detail);
-    }
+    name_damage(same, found.error());
     co_return fail(std::move(found.error()));
   }
+  if (found->damage) name_damage(same, *found->damage);
   if (!found->is_found) co_return std::nullopt;
-  if (layout_ == layout) segments[index].verified.add(found->first.position, found->checked_end);
+  if (same != nullptr) same->verified.add(found->first.position, found->checked_end);
   ReadResult result;
   result.first = found->first.header.base_offset;
   result.first_batch_bytes = found->first.header.size_bytes;
-  result.end = std::min(request.end, found->end_offset.value_or(segment_end));
+  result.end = std::min(request.end, found->end_offset.value_or(view.end));
   result.size = found->size;
   if (found->size > 0) result.slices.push_back({view.log, found->first.position, found->size});
   co_return result;
+}
+
+/// Once, not for each reader that comes by. @param segment  nullptr: it is gone
+void PartitionLog::State::name_damage(Segment* segment, const Error& error) {
+  if (error.code != ErrorCode::corrupt_message) return;
+  if (segment != nullptr && segment->named_damage == error.detail) return;
+  log::error("storage", "damage: {}", error.detail);
+  if (segment != nullptr) segment->named_damage = error.detail;
 }
 
 Task<Result<void>> PartitionLog::State::open_end() {
@@ -365,7 +377,7 @@ Task<Result<TimestampOffset>> PartitionLog::State::offset_for_time(std::shared_p
       if (!opened) co_return fail(std::move(opened.error()));
       continue;
     }
-    const SegmentView view = s.view_of(s.segments[i]);
+    const SegmentView view = s.view_of(i);
     auto work = [&view, &query] { return find_by_time(view, query); };
     auto finding = runtime::offload(s.shard_, std::move(work));
     auto found = co_await std::move(finding);
@@ -398,7 +410,7 @@ Task<Result<TimestampOffset>> PartitionLog::State::offset_of_max_timestamp(
       if (!opened) co_return fail(std::move(opened.error()));
       continue;
     }
-    const SegmentView view = s.view_of(s.segments[index]);
+    const SegmentView view = s.view_of(index);
     auto work = [&view, &max] { return find_max_time(view, max); };
     auto finding = runtime::offload(s.shard_, std::move(work));
     auto found = co_await std::move(finding);

@@ -40,6 +40,7 @@ struct Segment {
   std::uint32_t time_entries = 0;
   std::optional<TimeEntry> largest_time;  ///< of a segment that no longer grows, once it is known
   VerifiedRanges verified;
+  std::string named_damage;         ///< what the log has told last
   std::uint32_t aborted_count = 0;  ///< entries of the .txnindex, which is opened when needed
   bool has_unsynced_data = false;
   bool has_unsynced_indexes = false;
@@ -267,7 +268,9 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
 
   // read
   [[nodiscard]] std::size_t segment_of(model::Offset offset) const;
-  [[nodiscard]] SegmentView view_of(const Segment& segment) const;
+  [[nodiscard]] model::Offset end_of(std::size_t index) const;
+  [[nodiscard]] SegmentView view_of(std::size_t index) const;
+  static void name_damage(Segment* segment, const Error& error);
   [[nodiscard]] std::optional<ReadResult> read_hot(const ReadRequest& request);
   runtime::Task<Result<std::optional<ReadResult>>> read_segment(ReadRequest request,
                                                                 std::size_t index);

@@ -143,6 +143,11 @@ Result<void> Replay::begin() {
     const Offset snapshot = *std::prev(above);
     auto entries = read_snapshot(files_, path_of(snapshot));
     if (entries) {
+      if (auto checked = check_entries(*entries, snapshot); !checked) {
+        entries = fail(std::move(checked.error()));
+      }
+    }
+    if (entries) {
       state_.reset(std::move(*entries), {}, 0);
       at_ = snapshot;
       begun_with_ = snapshot;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/crc32c.h"
 #include "storage/file_names.h"
@@ -118,6 +119,25 @@ Result<std::vector<ProducerEntry>> decode_snapshot(ByteView bytes) {
     entries.push_back(decode_entry(bytes.data() + at));
   }
   return entries;
+}
+
+Result<void> check_entries(const std::vector<ProducerEntry>& entries, Offset end) {
+  std::set<ProducerId> ids;
+  std::set<Offset> starts;
+  for (const auto& entry : entries) {
+    const RememberedBatch* last = entry.last_batch();
+    const bool is_below = entry.transaction_start < end && (last == nullptr || last->last < end);
+    if (!is_below || (last != nullptr && (last->offset_delta < 0 || last->first() < Offset(0)))) {
+      return damaged(fmt::format("offsets that producer {} can't have below {}", entry.id.value(),
+                                 end.value()));
+    }
+    if (!ids.insert(entry.id).second ||
+        (entry.has_transaction() && !starts.insert(entry.transaction_start).second)) {
+      return damaged(
+          fmt::format("producer {} or its transaction is there twice", entry.id.value()));
+    }
+  }
+  return {};
 }
 
 std::string snapshot_path(const std::string& directory, Offset offset) {

@@ -19,6 +19,13 @@ namespace gregor::storage {
 /// @errors corrupt_message: version, CRC, a count that does not fit the size
 [[nodiscard]] Result<std::vector<ProducerEntry>> decode_snapshot(ByteView bytes);
 
+/// Whether these can be the producers of all that lies below `end`. A CRC says nothing of a file
+/// that was put there.
+/// @errors corrupt_message: offsets at or behind `end`, or of no batch; a producer or the start of
+///         a transaction twice
+[[nodiscard]] Result<void> check_entries(const std::vector<ProducerEntry>& entries,
+                                         model::Offset end);
+
 /// "<directory>/00000000000000000042.snapshot".
 [[nodiscard]] std::string snapshot_path(const std::string& directory, model::Offset offset);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "model/batch_search.h"
@@ -28,44 +29,142 @@ tl::unexpected<Error> damaged(const SegmentView& segment, const Spot& spot, Erro
                           spot.position, spot.offset.value(), error.detail));
 }
 
-/// The first batch whose last offset is at or behind `target`, looked for from `position` on.
-Result<std::optional<PlacedBatch>> scan_to(const SegmentView& segment, std::uint64_t position,
-                                           model::Offset target) {
-  BatchScanner scanner(*segment.log, position, segment.size_bytes);
-  model::Offset next = position == 0 ? segment.offset_index.base : target;
+struct Damage {
+  Spot spot;
+  Error error;
+};
+
+/// Why a batch can't lie behind one that ends at `next`; nullopt if it can.
+std::optional<Error> misplaced(const SegmentView& segment, const BatchHeader& header,
+                               model::Offset next) {
+  if (header.base_offset >= next && header.last_offset < segment.end) return std::nullopt;
+  return Error{ErrorCode::corrupt_message,
+               fmt::format("offsets {} to {}, where only those from {} to below {} can be",
+                           header.base_offset.value(), header.last_offset.value(), next.value(),
+                           segment.end.value())};
+}
+
+/// Why the offsets of a batch are too large, if what follows it begins within or below them.
+std::optional<Error> denied(const BatchHeader& header,
+                            const Result<std::optional<PlacedBatch>>& follower) {
+  if (!follower || !*follower || (*follower)->header.base_offset >= header.next_offset()) {
+    return std::nullopt;
+  }
+  return Error{
+      ErrorCode::corrupt_message,
+      fmt::format("offsets {} to {}, but the next batch begins at {}", header.base_offset.value(),
+                  header.last_offset.value(), (*follower)->header.base_offset.value())};
+}
+
+/// Looks through headers for the first batch whose last offset is at or behind a target. Passes
+/// over misplaced batches: one that lies behind a hole counts as such if its follower denies it.
+class Scan {
+ public:
+  Scan(const SegmentView& segment, std::uint64_t position, model::Offset target)
+      : segment_(segment),
+        target_(target),
+        scanner_(*segment.log, position, segment.size_bytes),
+        next_(segment.offset_index.base),
+        is_next_known_(position == 0) {}
+
+  /// Goes to the batch, or to the end, or to bytes that are no batch.
+  /// @errors kafka_storage_error
+  Result<void> run();
+
+  std::optional<model::Offset> began;  ///< base offset of the first batch, if one lies there
+  std::optional<PlacedBatch> batch;
+  std::optional<Damage> damage;  ///< the first that lies before the batch, or before the end
+
+ private:
+  [[nodiscard]] model::Offset expected() const { return is_next_known_ ? next_ : target_; }
+  void note(std::uint64_t position, Error error) {
+    if (!damage) damage = Damage{{position, expected()}, std::move(error)};
+  }
+  /// @return true if the search is over
+  bool look_at(const PlacedBatch& found);
+
+  const SegmentView& segment_;
+  const model::Offset target_;
+  BatchScanner scanner_;
+  model::Offset next_;  // behind the last batch that was passed
+  bool is_next_known_;
+  std::optional<PlacedBatch> doubtful_;  // the batch, unless its follower denies it
+};
+
+Result<void> Scan::run() {
   for (;;) {
-    auto batch = scanner.next(Check::header);
-    if (!batch) return damaged(segment, {scanner.position(), next}, std::move(batch.error()));
-    if (!*batch || (*batch)->header.last_offset >= target) return *batch;
-    next = (*batch)->header.next_offset();
+    const std::uint64_t position = scanner_.position();
+    auto found = scanner_.next(Check::header);
+    if (!found && found.error().code == ErrorCode::kafka_storage_error) {
+      return fail(std::move(found.error()));
+    }
+    if (doubtful_) {
+      auto error = denied(doubtful_->header, found);
+      if (!error) {
+        batch = doubtful_;
+        return {};
+      }
+      note(doubtful_->position, std::move(*error));
+      doubtful_.reset();
+    }
+    if (!found) {
+      note(position, std::move(found.error()));
+      return {};
+    }
+    if (!*found || look_at(**found)) return {};
   }
 }
 
-/// Where a scan for `target` may begin.
-Result<std::uint64_t> position_before(const SegmentView& segment, model::Offset target) {
+bool Scan::look_at(const PlacedBatch& found) {
+  if (!began) began = found.header.base_offset;
+  if (auto error = misplaced(segment_, found.header, next_)) {
+    note(found.position, std::move(*error));
+    return false;
+  }
+  if (found.header.last_offset < target_) {
+    next_ = found.header.next_offset();
+    is_next_known_ = true;
+    return false;
+  }
+  const bool is_behind_hole = found.header.base_offset > expected();
+  (is_behind_hole ? doubtful_ : batch) = found;
+  return !is_behind_hole;
+}
+
+/// Scans from the place that the index names, or from `floor` if it names none behind that or
+/// lies: then batches would be left out.
+Result<Scan> scan_by_index(const SegmentView& segment, std::uint64_t floor, model::Offset target) {
   const auto entry = find_offset(segment.offset_index, target);
   if (!entry) return fail(entry.error());
-  if (!*entry) return std::uint64_t{0};
-  if ((*entry)->position < segment.size_bytes) return std::uint64_t{(*entry)->position};
-  return fail(ErrorCode::corrupt_message,
-              fmt::format("the offset index of {} points behind its end", segment.path));
+  if (*entry && (*entry)->position > floor && (*entry)->position < segment.size_bytes) {
+    Scan scan(segment, (*entry)->position, target);
+    if (auto ended = scan.run(); !ended) return fail(std::move(ended.error()));
+    if (scan.began && *scan.began <= (*entry)->offset) return scan;
+  }
+  Scan scan(segment, floor, target);
+  if (auto ended = scan.run(); !ended) return fail(std::move(ended.error()));
+  return scan;
 }
 
 Result<std::optional<PlacedBatch>> find_batch(const SegmentView& segment, model::Offset target) {
-  const auto position = position_before(segment, target);
-  if (!position) return fail(position.error());
-  return scan_to(segment, *position, target);
+  auto scan = scan_by_index(segment, 0, target);
+  if (!scan) return fail(std::move(scan.error()));
+  // A batch that has the target itself is the right one whatever lies before it.
+  const bool is_hit = scan->batch && scan->batch->header.base_offset <= target;
+  if (scan->damage && !is_hit) {
+    return damaged(segment, scan->damage->spot, std::move(scan->damage->error));
+  }
+  return scan->batch;
 }
 
-/// Where the batches that end before `end` end; not below `start`.
+/// Where the batches that end before `end` end; not below `start`, where a sound header lies.
 Result<std::uint64_t> end_position(const SegmentView& segment, std::uint64_t start,
                                    std::optional<model::Offset> end) {
   if (!end) return segment.size_bytes;
-  const auto position = position_before(segment, *end);
-  if (!position) return fail(position.error());
-  const auto batch = scan_to(segment, std::max(*position, start), *end);
-  if (!batch) return fail(batch.error());
-  return *batch ? (*batch)->position : segment.size_bytes;
+  const auto scan = scan_by_index(segment, start, *end);
+  if (!scan) return fail(scan.error());
+  if (scan->damage) return scan->damage->spot.position;
+  return scan->batch ? scan->batch->position : segment.size_bytes;
 }
 
 /// The offset of the first index entry of a batch at or behind `position`.
@@ -88,24 +187,45 @@ Result<std::optional<model::Offset>> offset_from(const SegmentView& segment,
   return found;
 }
 
-/// Checks batches from the first one of the slice until its end is passed.
+/// Ends the slice before the damage. @return the damage if nothing is left
+Result<void> cut_slice(const SegmentView& segment, FoundSlice& slice, Damage damage) {
+  auto named = damaged(segment, damage.spot, std::move(damage.error));
+  const std::uint64_t position = damage.spot.position;
+  if (position == slice.first.position || named.value().code == ErrorCode::kafka_storage_error) {
+    return named;
+  }
+  slice.size = position - slice.first.position;
+  slice.checked_end = position;
+  slice.damage = std::move(named.value());
+  return {};
+}
+
+/// Checks batches from the first one of the slice until its end is passed, and behind a hole one
+/// header more.
 Result<void> verify(const SegmentView& segment, FoundSlice& slice) {
   const std::uint64_t end = slice.first.position + slice.size;
   BatchScanner scanner(*segment.log, slice.first.position, segment.size_bytes,
                        BatchScanner::window_bytes_large);
-  while (scanner.position() < end) {
-    auto batch = scanner.next(Check::header_and_crc);
-    if (batch && *batch) continue;
-    GREGOR_ASSERT(!batch);
-    const bool has_sound_batches = scanner.position() > slice.first.position;
-    if (!has_sound_batches || batch.error().code == ErrorCode::kafka_storage_error) {
-      return damaged(segment, {scanner.position(), slice.first.header.base_offset},
-                     std::move(batch.error()));
+  model::Offset next = slice.first.header.base_offset;
+  std::optional<Spot> hole;  // before the last batch
+  BatchHeader last;
+  while (scanner.position() < end || hole) {
+    const Spot spot{scanner.position(), next};
+    const bool is_inside = spot.position < end;
+    auto batch = scanner.next(is_inside ? Check::header_and_crc : Check::header);
+    if (hole) {
+      if (auto error = denied(last, batch)) return cut_slice(segment, slice, {*hole, *error});
     }
-    slice.size = scanner.position() - slice.first.position;
-    break;
+    if (!is_inside) break;
+    GREGOR_ASSERT(!batch || *batch);
+    auto error = batch ? misplaced(segment, (*batch)->header, next)
+                       : std::optional<Error>(std::move(batch.error()));
+    if (error) return cut_slice(segment, slice, {spot, std::move(*error)});
+    last = (*batch)->header;
+    hole = last.base_offset > next ? std::optional(spot) : std::nullopt;
+    next = last.next_offset();
+    slice.checked_end = scanner.position();
   }
-  slice.checked_end = scanner.position();
   return {};
 }
 
@@ -175,15 +295,21 @@ Result<std::optional<TimestampOffset>> find_by_time(const SegmentView& segment,
   const auto entry = find_time(segment.time_index, query.at_least);
   if (!entry) return fail(entry.error());
   const model::Offset from = *entry ? std::max((*entry)->offset, query.from) : query.from;
-  const auto start = position_before(segment, from);
-  if (!start) return fail(start.error());
-  BatchScanner scanner(*segment.log, *start, segment.size_bytes);
-  model::Offset next = from;
+  const auto first = find_batch(segment, from);
+  if (!first) return fail(first.error());
+  if (!*first) return std::nullopt;
+  const model::Offset end = std::min(query.end, segment.end);
+  BatchScanner scanner(*segment.log, (*first)->position, segment.size_bytes);
+  model::Offset next = segment.offset_index.base;
   for (;;) {
+    const Spot spot{scanner.position(), std::max(next, from)};
     auto batch = scanner.next(Check::header);
-    if (!batch) return damaged(segment, {scanner.position(), next}, std::move(batch.error()));
-    if (!*batch || (*batch)->header.base_offset >= query.end) return std::nullopt;
+    if (!batch) return damaged(segment, spot, std::move(batch.error()));
+    if (!*batch || (*batch)->header.base_offset >= end) return std::nullopt;
     const auto& header = (*batch)->header;
+    if (auto error = misplaced(segment, header, next)) {
+      return damaged(segment, spot, std::move(*error));
+    }
     next = header.next_offset();
     if (header.max_timestamp < query.at_least || header.last_offset < query.from) continue;
     const auto bytes = sound_bytes(segment, scanner, **batch);
@@ -196,23 +322,27 @@ Result<std::optional<TimestampOffset>> find_by_time(const SegmentView& segment,
                      std::move(found.error()));
     }
     if (!*found) continue;
-    if ((*found)->offset >= query.end) return std::nullopt;
+    if ((*found)->offset >= end) return std::nullopt;
     return answer(**found, header);
   }
 }
 
 Result<std::optional<TimestampOffset>> find_max_time(const SegmentView& segment,
                                                      const TimeEntry& max) {
-  const auto start = position_before(segment, max.offset);
-  if (!start) return fail(start.error());
-  BatchScanner scanner(*segment.log, *start, segment.size_bytes);
+  const auto first = find_batch(segment, max.offset);
+  if (!first) return fail(first.error());
+  if (!*first) return std::nullopt;
+  BatchScanner scanner(*segment.log, (*first)->position, segment.size_bytes);
   model::Offset next = max.offset;
   for (;;) {
     auto batch = scanner.next(Check::header);
     if (!batch) return damaged(segment, {scanner.position(), next}, std::move(batch.error()));
     if (!*batch) return std::nullopt;
-    next = (*batch)->header.next_offset();
+    const model::Offset before = std::exchange(next, (*batch)->header.next_offset());
     if ((*batch)->header.max_timestamp != max.timestamp) continue;
+    if (auto error = misplaced(segment, (*batch)->header, segment.offset_index.base)) {
+      return damaged(segment, {(*batch)->position, before}, std::move(*error));
+    }
     const auto bytes = sound_bytes(segment, scanner, **batch);
     if (!bytes) return fail(bytes.error());
     const auto view = model::RecordBatchView::parse(*bytes);

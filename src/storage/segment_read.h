@@ -20,6 +20,7 @@ struct SegmentView {
   std::shared_ptr<const runtime::File> log;
   std::string path;  ///< of the .log, for texts
   std::uint64_t size_bytes = 0;
+  model::Offset end;  ///< its offsets lie in [offset_index.base, end): there the next one begins
   OffsetIndexView offset_index;
   TimeIndexView time_index;
 };
@@ -38,11 +39,13 @@ struct FoundSlice {
   std::uint64_t size = 0;  ///< 0: the first batch lies at the end or is too large
   /// No record of the slice lies at or behind it; nullopt: not known to be below the end asked for.
   std::optional<model::Offset> end_offset;
-  std::uint64_t checked_end = 0;  ///< CRCs were checked up to here, from the first batch on
+  std::uint64_t checked_end = 0;  ///< CRCs and order were checked up to here, from the first on
+  std::optional<Error> damage;    ///< that the slice would have held: it ends before that
 };
 
-/// Finds the slice and checks the CRCs of what is not in `verified`. If damage lies behind whole
-/// batches, the slice ends before it.
+/// Finds the slice and checks what is not in `verified`: CRCs, and that the offsets rise within
+/// those of the segment. If damage lies behind whole batches, the slice ends before it; a batch
+/// where only damaged ones could be is not found. So a reader goes forward, or gets an error.
 /// @errors corrupt_message: damage, with file and position; kafka_storage_error
 [[nodiscard]] Result<FoundSlice> find_slice(const SegmentView& segment, const SliceRequest& request,
                                             const VerifiedRanges& verified);
