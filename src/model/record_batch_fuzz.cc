@@ -1,6 +1,6 @@
 // Fuzz target (libFuzzer) over everything that reads batches from outside: the records field of a
-// Produce request, each codec, records and headers. Beyond "no crash" it checks that what validation
-// accepts can be read, and recompressed to the same records.
+// Produce request, each codec, records and headers. Beyond "no crash" it checks that what
+// validation accepts can be read, and recompressed to the same records.
 #include <cstdint>
 
 #include "base/assert.h"

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #include "base/assert.h"
@@ -12,12 +11,11 @@ namespace gregor::storage {
 namespace {
 
 constexpr std::size_t block_bytes = 4096;
-constexpr std::uint32_t relative_offset_max = std::numeric_limits<std::int32_t>::max();
 
 std::int32_t relative_to(model::Offset base, model::Offset offset) {
   const std::int64_t relative = offset - base;
   GREGOR_ASSERT(relative >= 0);
-  GREGOR_ASSERT(relative <= relative_offset_max);
+  GREGOR_ASSERT(relative <= static_cast<std::int64_t>(segment_bytes_limit));
   return static_cast<std::int32_t>(relative);
 }
 

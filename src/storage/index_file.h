@@ -18,6 +18,9 @@
 
 namespace gregor::storage {
 
+/// Positions and relative offsets are int32 in Kafka's indexes.
+inline constexpr std::uint64_t segment_bytes_limit = 0x7fffffff;
+
 /// An entry of the offset index: the last offset of a batch and where that batch begins.
 struct OffsetEntry {
   model::Offset offset;

@@ -159,7 +159,7 @@ TEST_P(MisplacedBatchesTest, a_batch_twice_hides_nothing) {
 }
 
 TEST_P(MisplacedBatchesTest, a_batch_whose_offset_was_lost_is_refused) {
-  for (const std::int64_t wrong : {0, 9, 11, 14, 15, 20, 1 << 30}) {
+  for (const std::int64_t wrong : {0L, 9L, 11L, 14L, 15L, 20L, 1L << 30, 1L << 40}) {
     put(8, {8, 10, wrong, 14});
     const Reading reading = read_through();
     auto rest = offsets(0, 12);
@@ -173,6 +173,22 @@ TEST_P(MisplacedBatchesTest, a_batch_whose_offset_was_lost_is_refused) {
     ASSERT_TRUE(latest.has_value());
     EXPECT_EQ(latest->offset, Offset(20));
     host_.stop();
+  }
+}
+
+TEST_P(MisplacedBatchesTest, the_end_of_the_log_is_too_far_for_an_index) {
+  for (const std::int64_t wrong : {20L + (1L << 31), 1L << 40, INT64_MAX - 2}) {
+    for (const std::int64_t behind : {22L, wrong + 2}) {
+      put(16, {16, 18, wrong, behind});
+      test::write_file(host_.files(), host_.segment_path(16, ".index"), {});
+      ASSERT_TRUE(host_.open(test::small_config()).has_value());
+      const auto read = host_.wait(host_.log().read({Offset(16), Offset(24), 1 << 20, true}));
+      ASSERT_TRUE(read.has_value()) << read.error().detail;
+      EXPECT_EQ(read->size, 2 * batch_bytes());
+      EXPECT_EQ(host_.log().log_end(), Offset(20)) << wrong;
+      EXPECT_TRUE(host_.append(test::make_batch({.records = 2})));
+      host_.stop();
+    }
   }
 }
 

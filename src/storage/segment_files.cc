@@ -73,7 +73,7 @@ Result<bool> walk_headers(const SegmentFiles& files, std::uint64_t log_bytes,
     if (!batch) return false;
     if (!*batch) return true;
     const auto& header = (*batch)->header;
-    if (header.base_offset < tail.next_offset) return false;
+    if (tail.misplaced(header.base_offset, header.last_offset) != nullptr) return false;
     writer.add(
         tail.add({header.last_offset, header.max_timestamp, header.size_bytes}, interval_bytes));
   }

@@ -15,9 +15,6 @@
 
 namespace gregor::storage {
 
-/// Positions and relative offsets are int32 in Kafka's indexes.
-inline constexpr std::uint64_t segment_bytes_limit = 0x7fffffff;
-
 struct SegmentFiles {
   std::shared_ptr<runtime::File> log;
   std::shared_ptr<runtime::File> offset_index;

@@ -65,16 +65,6 @@ Result<SegmentTail> trusted_part(const SegmentFiles& files, const SegmentPlace& 
   return tail;
 }
 
-/// nullptr, or why the batch can't follow. Holes in the offsets are fine: compaction makes them,
-/// and lost bytes can't, since what lies behind those would not begin with a batch.
-const char* misplaced(const BatchHeader& header, const SegmentTail& tail) {
-  if (header.base_offset < tail.next_offset) return "offsets go backwards";
-  if (header.last_offset - tail.base > std::int64_t{segment_bytes_limit}) {
-    return "an offset too far from the segment's base";
-  }
-  return nullptr;
-}
-
 void note_epoch(LeaderEpochCache& epochs, const BatchHeader& header) {
   if (header.leader_epoch >= model::LeaderEpoch(0) && header.leader_epoch > epochs.latest()) {
     epochs.assign(header.leader_epoch, header.base_offset);
@@ -132,7 +122,9 @@ Result<std::string> walk(RecoveredSegment& segment, std::uint64_t log_bytes,
     }
     if (!*batch) return std::string();
     const auto& header = (*batch)->header;
-    if (const char* reason = misplaced(header, tail)) return std::string(reason);
+    if (const char* reason = tail.misplaced(header.base_offset, header.last_offset)) {
+      return std::string(reason);
+    }
     segment.has_gaps |= header.base_offset > tail.next_offset;
     note_epoch(epochs, header);
     writer.add(tail.add({header.last_offset, header.max_timestamp, header.size_bytes},

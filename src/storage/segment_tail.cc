@@ -12,9 +12,17 @@ SegmentTail SegmentTail::empty(model::Offset base) {
   return tail;
 }
 
+const char* SegmentTail::misplaced(model::Offset first, model::Offset last) const {
+  if (first < next_offset) return "offsets go backwards";
+  if (last - base > std::int64_t{segment_bytes_limit}) {
+    return "an offset too far from the segment's base";
+  }
+  return nullptr;
+}
+
 SegmentTail::Entries SegmentTail::add(const BatchSummary& batch,
                                       std::int64_t index_interval_bytes) {
-  GREGOR_ASSERT(batch.last_offset >= next_offset);
+  GREGOR_ASSERT(misplaced(batch.last_offset, batch.last_offset) == nullptr);
   Entries entries;
   if (size_bytes == 0) first_batch_timestamp = batch.max_timestamp;
   if (batch.max_timestamp > max_timestamp.timestamp) {

@@ -38,7 +38,10 @@ struct SegmentTail {
     std::optional<OffsetEntry> offset;
     std::optional<TimeEntry> time;
   };
-  /// Adds a batch at the end. @return the index entries that it makes
+  /// nullptr, or why a batch of these offsets can't follow. Holes are fine: compaction makes them,
+  /// and lost bytes can't, since what lies behind those would not begin with a batch.
+  [[nodiscard]] const char* misplaced(model::Offset first, model::Offset last) const;
+  /// Adds a batch at the end, one that is not misplaced. @return the index entries that it makes
   Entries add(const BatchSummary& batch, std::int64_t index_interval_bytes);
   /// The time index's last entry, due when the segment stops growing or the log is closed.
   std::optional<TimeEntry> close();

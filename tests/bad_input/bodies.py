@@ -275,10 +275,12 @@ def produces(target):
 
 
 def fetches(target):
-    def fetch(client, asked, replica=-1, wait=0, min_bytes=0, max_bytes=1 << 20, forgotten=()):
+    def fetch(client, asked, replica=-1, wait=0, min_bytes=0, max_bytes=1 << 20, forgotten=(), one_entry_each=False):
         """Fetch 11 of [(topic, partition, offset, limit)]: [(topic, partition, error, bytes)]."""
         body = Writer().int32(replica).int32(wait).int32(min_bytes).int32(max_bytes).int8(0).int32(0).int32(-1)
         by_topic = [(topic, [a for a in asked if a[0] == topic]) for topic in dict.fromkeys(a[0] for a in asked)]
+        if one_entry_each:
+            by_topic = [(a[0], [a]) for a in asked]
         body.array(by_topic, lambda t: body.string(t[0]).array(
             t[1], lambda a: body.int32(a[1]).int32(-1).int64(a[2]).int64(-1).int32(a[3])))
         body.array(list(forgotten), lambda f: body.string(f[0]).array(f[1], body.int32)).string("")
@@ -304,6 +306,10 @@ def fetches(target):
             check(time.monotonic() - began < seconds, "it waited")
     answered("XB18 Fetch of a partition twice: the last one counts, one answer", [(0, 0)],
              asked=[(TOPIC, 0, 1 << 60, 1000), (TOPIC, 0, 0, 1000)])
+    answered("XB18 Fetch of a partition in two entries of its topic: the last one counts, one answer", [(0, 0)],
+             asked=[(TOPIC, 0, 1 << 60, 1000), (TOPIC, 0, 0, 1000)], one_entry_each=True)
+    answered("XB18 Fetch of a partition in three entries of its topic, another one between them", [(0, 1), (7, 3)],
+             asked=[(TOPIC, 0, 0, 1000), (TOPIC, 7, 0, 1000), (TOPIC, 0, 1 << 60, 1000)], one_entry_each=True)
     answered("XB21 Fetch with max bytes -1", [(0, -1)], asked=[(TOPIC, 0, 0, 1000)], max_bytes=-1)
     answered("XB21 Fetch with max bytes -2^31", [(0, -1)], asked=[(TOPIC, 0, 0, 1000)], max_bytes=INT_MIN)
     answered("XB21 Fetch with a wait of -2^31", [(0, 0)], asked=[(TOPIC, 0, 0, 1000)], wait=INT_MIN, min_bytes=INT_MAX)
