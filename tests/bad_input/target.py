@@ -10,8 +10,9 @@ import time
 
 import records
 from broker import make_broker
-from raw_client import RawClient
+from raw_client import FIND_COORDINATOR, RawClient
 from suite import check, check_equal, wait_until
+from wire import Writer
 
 TOPIC = "good"
 MARKER = b"not-for-the-log-7f3a"
@@ -130,12 +131,20 @@ class Target:
         with self.broker.client() as client:
             check_equal(client.create_topic(TOPIC, 1)["error"], 0, "error of CreateTopics")
         self.broker.wait_for_topic(TOPIC, 1)
+        self._make_coordinator()
         self._sent = 0
         for _ in range(20):
             self.good_client_works()
         self._rss = self.rss()
         self.most_grown = 0
         self.files = self.open_files()
+
+    def _make_coordinator(self):
+        """Whoever looks for a coordinator makes its topic: better now than in a row."""
+        with self.broker.client() as client:
+            wait_until(lambda: client.request(FIND_COORDINATOR, 0, Writer().string("group").bytes()).int16() == 0, 30, "a coordinator")
+            partitions = len(client.metadata(["__consumer_offsets"])["topics"][0]["partitions"])
+        self.broker.wait_for_topic("__consumer_offsets", partitions)
 
     # The rows
 
