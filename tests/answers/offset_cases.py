@@ -100,6 +100,9 @@ def refusals(suite, client):
         for offset in (-1, -2, -(1 << 63), (1 << 63) - 1):
             check_equal(offsets.commit(client, "odd", [("words", 1, offset)]), {("words", 1): 0}, f"offset {offset}")
             check_equal(offsets.fetch(client, "odd", [("words", 1)])[0], {("words", 1): (offset, -1, "", 0)}, f"offset {offset}")
+    with suite.case("OffsetCommit: a negative leader epoch"):
+        check_equal(offsets.commit(client, "odd", [("words", 3, 1, -5)]), {("words", 3): 0}, "error")
+        check_equal(offsets.fetch(client, "odd", [("words", 3)])[0], {("words", 3): (1, -5, "", 0)}, "stored")
     with suite.case("OffsetCommit: a partition twice"):
         check_equal(offsets.commit(client, "odd", [("words", 2, 1), ("words", 2, 9)]), {("words", 2): 0}, "errors")
         check_equal(offsets.fetch(client, "odd", [("words", 2)])[0], {("words", 2): (9, -1, "", 0)}, "the last one counts")
@@ -111,6 +114,15 @@ def refusals(suite, client):
         check_equal(offsets.fetch(client, "grüße-日本-🦀", None)[0], {("words", 0): (3, -1, "", 0)}, "stored")
     with suite.case("OffsetCommit: a name of 32767 bytes"):
         check_equal(offsets.commit(client, "g" * 32767, [("words", 0, 3)]), {("words", 0): 0}, "error")
+
+
+def too_long(suite, broker):
+    with suite.case("OffsetCommit: a name of 32768 bytes ends the connection"), broker.client() as client:
+        try:
+            offsets.commit(client, "g" * 32768, [("words", 0, 3)])
+        except ConnectionError:
+            return
+        raise AssertionError("answered")
 
 
 def deletions(suite, client):
@@ -151,6 +163,7 @@ def run(suite, broker, client, is_gregor):
     finding(suite, broker, client)
     versions(suite, client)
     refusals(suite, client)
+    too_long(suite, broker)
     deletions(suite, client)
     topics_that_go(suite, client)
     internal_topic(suite, client)
