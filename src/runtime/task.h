@@ -8,11 +8,13 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <utility>
 
 #include "base/assert.h"
+#include "runtime/frame_memory.h"
 
 namespace gregor::runtime {
 
@@ -31,7 +33,15 @@ struct FinalAwaiter {
   void await_resume() const noexcept {}
 };
 
-struct PromiseBase {
+/// Where the frames of coroutines come from: promises derive from it.
+struct FrameMemory {
+  static void* operator new(std::size_t size) { return frame_memory::take(size); }
+  static void operator delete(void* frame, std::size_t size) {
+    frame_memory::give_back(frame, size);
+  }
+};
+
+struct PromiseBase : FrameMemory {
   std::coroutine_handle<> continuation;
   bool starting = false;  // still in the resume() of its awaiter, which goes on by itself if the
                           // task ends there

@@ -5,7 +5,7 @@
 namespace gregor::runtime {
 
 // A root's frame holds the task; it is unlinked and freed when the task ends.
-struct TaskGroup::RootPromise {
+struct TaskGroup::RootPromise : detail::FrameMemory {
   TaskGroup* group;
   std::list<std::coroutine_handle<>>::iterator position;
 
