@@ -15,6 +15,7 @@ enum class ResourceType { topic, group, cluster, transactional_id };
 /// Bit sets of the operations that are allowed without rules. Source: KIP-430.
 inline constexpr std::int32_t all_cluster_operations = 8096;
 inline constexpr std::int32_t all_topic_operations = 3576;
+inline constexpr std::int32_t all_group_operations = 3400;
 
 /// @return true if the principal of the connection may do `action` to the resource.
 [[nodiscard]] inline bool authorize(const RequestContext& /*context*/, Action /*action*/,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -35,6 +36,15 @@ struct RequestContext {
     return kept_.emplace_back(std::move(text));
   }
 
+  /// Owns something else that the answer refers to.
+  template <class T>
+  [[nodiscard]] const T& hold(T value) {
+    auto held = std::make_shared<const T>(std::move(value));
+    const T& stays = *held;
+    held_.push_back(std::move(held));
+    return stays;
+  }
+
   /// The writable bytes behind a view into this request's frame.
   [[nodiscard]] ByteSpan writable(ByteView part) const {
     return frame.bytes().subspan(static_cast<std::size_t>(part.data() - frame.bytes().data()),
@@ -53,6 +63,7 @@ struct RequestContext {
 
  private:
   std::deque<std::string> kept_;
+  std::vector<std::shared_ptr<const void>> held_;
 };
 
 }  // namespace gregor::broker
