@@ -3,7 +3,8 @@
 #include <utility>
 
 #include "broker/groups/group_coordinator.h"
-#include "broker/groups/simple_groups.h"
+#include "broker/groups/group_shard.h"
+#include "broker/groups/group_waits.h"
 #include "broker/served_api.h"
 
 namespace gregor::broker {
@@ -39,7 +40,8 @@ BrokerShard::BrokerShard(runtime::Shard& shard, BrokerShared& shared)
             [waiting, notice, from = shard_.id()] { waiting->parked_.wake(notice, from); });
       }),
       fetch_sessions_(session_limits(shared.config, shard)),
-      groups_(std::make_unique<SimpleGroups>()),
+      group_waits_(std::make_unique<GroupWaits>(shard.id())),
+      groups_(std::make_unique<GroupShard>(*this)),
       group_coordinator_(std::make_unique<GroupCoordinator>(*this, *groups_)) {
   counters_.apis.resize(served_apis().size());
 }

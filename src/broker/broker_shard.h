@@ -27,7 +27,8 @@ class BrokerShard;
 class ConfigAlterations;
 class ControllerService;
 class GroupCoordinator;
-class GroupsOfShard;
+class GroupShard;
+class GroupWaits;
 class Housekeeping;
 class ProducerIds;
 
@@ -109,6 +110,8 @@ class BrokerShard {
   [[nodiscard]] FetchSessions& fetch_sessions() { return fetch_sessions_; }
   [[nodiscard]] ShardCounters& counters() { return counters_; }
   [[nodiscard]] GroupCoordinator& group_coordinator() { return *group_coordinator_; }
+  [[nodiscard]] GroupShard& group_shard() { return *groups_; }
+  [[nodiscard]] GroupWaits& group_waits() { return *group_waits_; }
   [[nodiscard]] const std::string& http_address() const { return shared_.http_address; }
 
  private:
@@ -137,7 +140,8 @@ class BrokerShard {
   FetchSessions fetch_sessions_;
   ShardCounters counters_;
   std::map<model::TopicPartition, std::shared_ptr<Partition>, ByName> partitions_;
-  std::unique_ptr<GroupsOfShard> groups_;
+  std::unique_ptr<GroupWaits> group_waits_;
+  std::unique_ptr<GroupShard> groups_;
   std::unique_ptr<GroupCoordinator> group_coordinator_;
 };
 

@@ -12,6 +12,7 @@
 #include "broker/connection_set.h"
 #include "broker/controller_glue.h"
 #include "broker/groups/group_coordinator.h"
+#include "broker/groups/group_shard.h"
 #include "broker/housekeeping.h"
 #include "broker/local_partitions.h"
 #include "broker/log_retention.h"
@@ -54,6 +55,7 @@ runtime::Task<bool> start_groups(BrokerShard& shard) {
 
 runtime::Task<bool> stop_groups(BrokerShard& shard) {
   co_await shard.group_coordinator().stop();
+  co_await shard.group_shard().stop();
   co_return true;
 }
 

@@ -106,8 +106,7 @@ void Group::join_new(JoinRequest& request, Moment now, Effects& out) {
 void Group::join_known(JoinRequest& request, Moment now, Effects& out) {
   if (pending_.contains(request.member_id)) {
     // A static member is never pending.
-    if (request.instance_id)
-      return refuse(request, ErrorCode::unknown_server_error, request.member_id, out);
+    if (request.instance_id) return refuse(request, ErrorCode::unknown_server_error, "", out);
     return add_member(request, std::string(request.member_id), now, out);
   }
   const ErrorCode error = validate_member({request.member_id, request.instance_id, generation_});

@@ -30,7 +30,9 @@ auto on_shard_of(BrokerShard& home, const GroupPlace& place, Work work) {
 class Waiting {
  public:
   explicit Waiting(RequestContext& context)
-      : context_(context), wait_(context.shard.shard()), id_(context.shard.group_waits().add(wait_)) {
+      : context_(context),
+        wait_(context.shard.shard()),
+        id_(context.shard.group_waits().add(wait_)) {
     context_.connection.disconnect->add(&wait_.signal);
   }
   ~Waiting() {
@@ -65,16 +67,14 @@ class Waiting {
 runtime::Task<ErrorCode> begin_join(BrokerShard& owner, std::int32_t partition,
                                     const std::string& id, group::JoinRequest& request) {
   const ErrorCode error = availability(owner, partition);
-  if (error == ErrorCode::none)
-    owner.group_shard().join(partition, id, std::move(request));
+  if (error == ErrorCode::none) owner.group_shard().join(partition, id, std::move(request));
   co_return error;
 }
 
 runtime::Task<ErrorCode> begin_sync(BrokerShard& owner, std::int32_t partition,
                                     const std::string& id, group::SyncRequest& request) {
   const ErrorCode error = availability(owner, partition);
-  if (error == ErrorCode::none)
-    owner.group_shard().sync(partition, id, std::move(request));
+  if (error == ErrorCode::none) owner.group_shard().sync(partition, id, std::move(request));
   co_return error;
 }
 

@@ -45,8 +45,7 @@ GroupShard::Entry* GroupShard::find(std::int32_t partition, std::string_view id)
   return found == groups->second.end() ? nullptr : found->second.get();
 }
 
-GroupShard::Entry& GroupShard::add(std::int32_t partition, std::string_view id,
-                                   group::Group core) {
+GroupShard::Entry& GroupShard::add(std::int32_t partition, std::string_view id, group::Group core) {
   auto entry = std::make_unique<Entry>(partition, std::string(id), ++last_serial_, std::move(core));
   Entry& added = *entry;
   const bool is_new = partitions_[partition].emplace(added.id, std::move(entry)).second;
@@ -219,10 +218,9 @@ void GroupShard::arm(Entry& entry) {
   shard_.shard().cancel_timer(entry.timer);
   entry.timer_ms = *next_ms;
   const runtime::Instant at{std::chrono::milliseconds(*next_ms)};
-  entry.timer = shard_.shard().start_timer(
-      at, [this, partition = entry.partition, id = entry.id, serial = entry.serial] {
-        on_timer(partition, id, serial);
-      });
+  entry.timer =
+      shard_.shard().start_timer(at, [this, partition = entry.partition, id = entry.id,
+                                      serial = entry.serial] { on_timer(partition, id, serial); });
 }
 
 void GroupShard::on_timer(std::int32_t partition, const std::string& id, std::uint64_t serial) {
@@ -240,9 +238,8 @@ void GroupShard::take_over(std::int32_t partition, LoadedGroups groups) {
   for (auto& [id, content] : groups) {
     if (find(partition, id) != nullptr) continue;
     group::Effects effects;
-    Entry& entry = content
-                       ? add(partition, id, group::Group(settings_, *content, now(), effects))
-                       : add(partition, id, group::Group(settings_, now()));
+    Entry& entry = content ? add(partition, id, group::Group(settings_, *content, now(), effects))
+                           : add(partition, id, group::Group(settings_, now()));
     perform(entry, std::move(effects));
   }
 }
@@ -316,8 +313,7 @@ group::ExpiryFacts GroupShard::expiry_facts(std::int32_t partition, std::string_
   facts.has_protocol_type = group.protocol_type().has_value();
   facts.is_empty = group.is_empty();
   facts.is_stable = group.state() == group::GroupState::stable;
-  if (group.state_since_ms() != -1)
-    facts.state_since = model::TimestampMs(group.state_since_ms());
+  if (group.state_since_ms() != -1) facts.state_since = model::TimestampMs(group.state_since_ms());
   facts.subscribed = group.subscribed_topics();
   return facts;
 }

@@ -39,7 +39,8 @@ class GroupShard final : public GroupsOfShard {
   GroupShard(const GroupShard&) = delete;
   GroupShard& operator=(const GroupShard&) = delete;
 
-  // Requests; join and sync are answered to GroupWaits on the shard that the request's number names.
+  // Requests; join and sync are answered to GroupWaits on the shard that the request's number
+  // names.
 
   void join(std::int32_t partition, const std::string& id, group::JoinRequest request);
   void sync(std::int32_t partition, const std::string& id, group::SyncRequest request);
@@ -56,8 +57,7 @@ class GroupShard final : public GroupsOfShard {
   /// @errors group_id_not_found, non_empty_group
   [[nodiscard]] Result<group::StoredGroup> take_out(std::int32_t partition, std::string_view id);
   /// The group could not be removed from the log.
-  void bring_back(std::int32_t partition, const std::string& id,
-                  const group::StoredGroup& content);
+  void bring_back(std::int32_t partition, const std::string& id, const group::StoredGroup& content);
 
   // Figures
 

@@ -13,7 +13,6 @@ namespace {
 runtime::Task<ErrorCode> remove(RequestContext& context, std::string_view id) {
   if (!authorize(context, Action::remove, ResourceType::group, id))
     co_return ErrorCode::group_authorization_failed;
-  if (id.empty()) co_return ErrorCode::invalid_group_id;
   co_return co_await delete_group(context, std::string(id));
 }
 

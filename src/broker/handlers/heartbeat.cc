@@ -23,8 +23,7 @@ runtime::Task<protocol::HeartbeatResponse> HeartbeatHandler::handle(
   member.member_id = request.member_id;
   if (request.group_instance_id) member.instance_id = std::string(*request.group_instance_id);
   member.generation = request.generation_id;
-  response.error_code =
-      co_await beat(context, std::string(request.group_id), std::move(member));
+  response.error_code = co_await beat(context, std::string(request.group_id), std::move(member));
   // Nobody's session ends while the partition is loaded.
   if (response.error_code == ErrorCode::coordinator_load_in_progress)
     response.error_code = ErrorCode::none;

@@ -33,8 +33,8 @@ group::JoinRequest core_request(RequestContext& context, const Request& request)
   join.protocol_type = request.protocol_type;
   join.protocols.reserve(request.protocols.size());
   for (const auto& protocol : request.protocols) {
-    join.protocols.push_back({std::string(protocol.name),
-                              {protocol.metadata.begin(), protocol.metadata.end()}});
+    join.protocols.push_back(
+        {std::string(protocol.name), {protocol.metadata.begin(), protocol.metadata.end()}});
   }
   join.session_timeout_ms = request.session_timeout_ms;
   join.rebalance_timeout_ms = context.version >= first_with_rebalance_timeout

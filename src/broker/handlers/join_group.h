@@ -8,7 +8,8 @@
 
 namespace gregor::broker {
 
-/// Thread: the connection's shard. Source: the protocol guide, JoinGroup; KIP-345, KIP-394, KIP-800, KIP-814.
+/// Thread: the connection's shard. Source: the protocol guide, JoinGroup; KIP-345, KIP-394,
+/// KIP-800, KIP-814.
 struct JoinGroupHandler {
   using Api = protocol::JoinGroup;
   static constexpr VersionRange supported{0, 9};

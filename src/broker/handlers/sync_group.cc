@@ -36,8 +36,8 @@ group::SyncRequest core_request(const Request& request) {
   sync.protocol = owned(request.protocol_name);
   sync.assignments.reserve(request.assignments.size());
   for (const auto& given : request.assignments) {
-    sync.assignments.push_back({std::string(given.member_id),
-                                {given.assignment.begin(), given.assignment.end()}});
+    sync.assignments.push_back(
+        {std::string(given.member_id), {given.assignment.begin(), given.assignment.end()}});
   }
   return sync;
 }
