@@ -107,12 +107,13 @@ runtime::Task<bool> Connection::read_frame(std::shared_ptr<Exchange> exchange) {
   }
   inbox_begin_ += size_prefix_bytes;
   const auto frame_bytes = static_cast<std::size_t>(size);
+  FrameBudget::Reservation reservation;
   if (frame_bytes > FrameBudget::small_frame_bytes) {
     reading_ = Reading::waiting_for_budget;
-    exchange->reservation = co_await budget_.reserve(frame_bytes);
+    reservation = co_await budget_.reserve(frame_bytes);
     start_frame();
   }
-  exchange->frame = FrameBuffer(frame_bytes);
+  exchange->frame = FrameBuffer(frame_bytes, std::move(reservation));
   const std::size_t have = std::min(frame_bytes, inbox_end_ - inbox_begin_);
   std::memcpy(exchange->frame.bytes().data(), inbox_.data() + inbox_begin_, have);
   inbox_begin_ += have;
@@ -178,7 +179,6 @@ runtime::Task<void> Connection::work(const FrameHandler& handler,
   // The frame's bytes are not needed for the answer; its memory goes back before a slow reader
   // takes the answer.
   exchange->frame = FrameBuffer();
-  exchange->reservation = FrameBudget::Reservation();
   if (!sending_) co_await drain();
 }
 

@@ -98,7 +98,6 @@ class Connection {
  private:
   struct Exchange {
     FrameBuffer frame;
-    FrameBudget::Reservation reservation;
     std::optional<Outcome> outcome;
   };
   enum class Reading { between_frames, waiting_for_budget, in_frame, ended };

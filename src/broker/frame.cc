@@ -6,7 +6,8 @@
 
 namespace gregor::broker {
 
-FrameBuffer::FrameBuffer(std::size_t size) : size_(size) {
+FrameBuffer::FrameBuffer(std::size_t size, FrameBudget::Reservation reservation)
+    : size_(size), reservation_(std::move(reservation)) {
   if (size == 0) return;
   auto* data = static_cast<std::byte*>(std::malloc(size));
   if (data == nullptr) throw std::bad_alloc();

@@ -14,24 +14,6 @@
 
 namespace gregor::broker {
 
-/// Owned bytes without an initial fill: pages of a large frame are first touched when its bytes
-/// arrive, so that a declared length costs no memory.
-class FrameBuffer {
- public:
-  FrameBuffer() = default;
-  explicit FrameBuffer(std::size_t size);
-  [[nodiscard]] ByteSpan bytes() { return {data_.get(), size_}; }
-  [[nodiscard]] ByteView bytes() const { return {data_.get(), size_}; }
-  [[nodiscard]] std::size_t size() const { return size_; }
-
- private:
-  struct Free {
-    void operator()(std::byte* data) const;
-  };
-  std::unique_ptr<std::byte, Free> data_;
-  std::size_t size_ = 0;
-};
-
 /// The memory that large frames of one shard may take at a time.
 ///
 /// Frames up to small_frame_bytes pass freely (they are bounded by the limits of connections and
@@ -89,6 +71,25 @@ class FrameBudget {
   const std::size_t bytes_max_;
   std::size_t used_ = 0;
   std::deque<Waiter> waiters_;
+};
+
+/// Owned bytes without an initial fill: pages of a large frame are first touched when its bytes
+/// arrive, so that a declared length costs no memory. What it has reserved goes back with it.
+class FrameBuffer {
+ public:
+  FrameBuffer() = default;
+  explicit FrameBuffer(std::size_t size, FrameBudget::Reservation reservation = {});
+  [[nodiscard]] ByteSpan bytes() { return {data_.get(), size_}; }
+  [[nodiscard]] ByteView bytes() const { return {data_.get(), size_}; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* data) const;
+  };
+  std::unique_ptr<std::byte, Free> data_;
+  std::size_t size_ = 0;
+  FrameBudget::Reservation reservation_;
 };
 
 }  // namespace gregor::broker

@@ -45,6 +45,13 @@ struct RequestContext {
     return stays;
   }
 
+  /// Gives the request's bytes back, for a request that may wait for long. Nothing that was decoded
+  /// from them may be used any more, the client id neither.
+  void release_frame() {
+    client_id.reset();
+    frame = FrameBuffer();
+  }
+
   /// The writable bytes behind a view into this request's frame.
   [[nodiscard]] ByteSpan writable(ByteView part) const {
     return frame.bytes().subspan(static_cast<std::size_t>(part.data() - frame.bytes().data()),

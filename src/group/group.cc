@@ -13,6 +13,8 @@ namespace gregor::group {
 namespace {
 
 constexpr std::string_view consumer_protocol_type = "consumer";
+// So many characters of a client's reason are told; clients send no more.
+constexpr std::size_t told_max = 255;
 
 }  // namespace
 
@@ -118,7 +120,8 @@ std::vector<ErrorCode> Group::leave(std::span<const LeavingMember> leaving, Mome
     answers.push_back(error);
     if (error != ErrorCode::none) continue;
     remove_member(id, ErrorCode::unknown_member_id, out);
-    gone += (gone.empty() ? "" : ", ") + id + (who.reason.empty() ? "" : " (" + who.reason + ")");
+    gone += (gone.empty() ? "" : ", ") + id;
+    if (!who.reason.empty()) gone += " (" + who.reason.substr(0, told_max) + ")";
   }
   if (gone.empty()) return answers;
   if (state_ == GroupState::preparing_rebalance) {

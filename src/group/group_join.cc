@@ -36,7 +36,8 @@ void drop_repeated(std::vector<Protocol>& protocols) {
 
 // Why a rebalance begins, with what the client said.
 std::string because(std::string what, const JoinRequest& request) {
-  if (!request.reason.empty()) what += "; client: " + request.reason;
+  constexpr std::size_t told_max = 255;  // clients send no more
+  if (!request.reason.empty()) what += "; client: " + request.reason.substr(0, told_max);
   return what;
 }
 

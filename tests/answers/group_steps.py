@@ -358,8 +358,50 @@ def strange_ids(script):
         script.say(f"a group id {name}: delete", g.delete(c, [group])[0][1])
 
 
+def odd_requests(script):
+    c, other = script.client, script.more[0]
+    answer = g.join(c, "odd", version=3, rebalance=2147483647, protocols=[(f"p{n}", b"") for n in range(10000)])
+    script.say("odd: 10,000 protocols, the longest rebalance time-out", [answer["error"], answer["generation"]])
+    script.say("odd: leave", g.leave(c, "odd", [(answer["member"], None)])[0])
+    answer = g.join(c, "odd", version=3, rebalance=-1)
+    script.say("odd: a rebalance time-out of -1", [answer["error"], answer["generation"]])
+    script.say("odd: leave", g.leave(c, "odd", [(answer["member"], None)])[0])
+    first = script.settle("follow")
+    g.send_join(other, "follow", version=3)
+    wait_until(lambda: g.heartbeat(c, "follow", first, 1) == 27, 10, "a rebalance")
+    g.join(c, "follow", first)
+    second = g.receive_join(other, 3)["member"]
+    g.send_sync(other, "follow", second, 2, [(first, b"mine"), (second, b"mine")])
+    script.say("odd: the leader assigns to strangers only", g.sync(c, "follow", first, 2, [("stranger", b"x")]))
+    script.say("odd: what a follower assigned", g.receive_sync(other))
+    g.send_join(other, "follow", second, version=3, protocols=[("range", g.subscription(["t", "u"]))])
+    wait_until(lambda: g.heartbeat(c, "follow", first, 2) == 27, 10, "a rebalance")
+    g.join(c, "follow", first)
+    g.receive_join(other, 3)
+    g.send_sync(other, "follow", second, 3)
+    script.say("odd: 2 MB of assignments", g.sync(c, "follow", first, 3, [(first, b"x" * 2_000_000)]))
+    script.say("odd: the follower hears of it", g.receive_sync(other))
+    script.say("odd: the group after that", g.describe(c, ["follow"])[0]["state"])
+    script.say("odd: leave", [row[2] for row in g.leave(c, "follow", [(first, None), (second, None)])[1]])
+
+
+def abandoned_joins(script):
+    """Members whose connections go while they wait."""
+    c, group = script.client, "abandoned"
+    g.send_join(c, group, version=3, rebalance=3000)
+    for _ in range(2):
+        with script.broker.client() as gone:
+            g.send_join(gone, group, version=3, rebalance=3000)
+            wait_until(lambda: g.list_groups(script.more[0], states=["PreparingRebalance"])[1], 10, "a rebalance")
+            time.sleep(0.05)
+    answer = g.receive_join(c, 3)
+    script.say("abandoned: who stays is answered", [answer["error"], answer["generation"]])
+    script.say("abandoned: members", len(answer["members"]) if answer["members"] else "led by another")
+    script.say("abandoned: leave", g.leave(c, group, [(answer["member"], None)])[0])
+
+
 ALL = (unknown_groups, empty_ids, bad_joins, member_id_required, one_member, errors_of_members, two_members, full_groups, expiry,
-       slow_members, static_members, lists, strange_ids)
+       slow_members, static_members, lists, strange_ids, odd_requests, abandoned_joins)
 
 
 def walk(script):

@@ -14,8 +14,10 @@ from wire import Reader, Writer
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
 # Key: name, first flexible version, last byte of a body that says "only validate" (from the end, without the tags; 0 = none).
 APIS = {
-    0: ("Produce", 9, 0), 1: ("Fetch", 12, 0), 2: ("ListOffsets", 6, 0), 3: ("Metadata", 9, 0),
-    8: ("OffsetCommit", 8, 0), 9: ("OffsetFetch", 6, 0), 10: ("FindCoordinator", 3, 0), 47: ("OffsetDelete", 1 << 15, 0),
+    0: ("Produce", 9, 0), 1: ("Fetch", 12, 0), 2: ("ListOffsets", 6, 0), 3: ("Metadata", 9, 0), 8: ("OffsetCommit", 8, 0),
+    9: ("OffsetFetch", 6, 0), 10: ("FindCoordinator", 3, 0), 11: ("JoinGroup", 6, 0), 12: ("Heartbeat", 4, 0), 13: ("LeaveGroup", 4, 0),
+    14: ("SyncGroup", 4, 0), 15: ("DescribeGroups", 5, 0), 16: ("ListGroups", 3, 0), 42: ("DeleteGroups", 2, 0),
+    47: ("OffsetDelete", 1 << 15, 0),
     18: ("ApiVersions", 3, 0), 19: ("CreateTopics", 5, 1), 20: ("DeleteTopics", 4, 0), 21: ("DeleteRecords", 2, 0),
     22: ("InitProducerId", 2, 0), 23: ("OffsetForLeaderEpoch", 4, 0), 32: ("DescribeConfigs", 4, 0), 33: ("AlterConfigs", 2, 1),
     35: ("DescribeLogDirs", 2, 0), 37: ("CreatePartitions", 2, 1), 44: ("IncrementalAlterConfigs", 1, 1),

@@ -12,6 +12,9 @@ namespace gregor::broker {
 namespace {
 
 constexpr std::string_view component = "groups";
+// Rebalances that are remembered per group, and characters of the reason of each.
+constexpr std::size_t rebalances_max = 100;
+constexpr std::size_t reason_max = 300;
 
 group::GroupSettings settings_of(const config::BrokerConfig& config) {
   group::GroupSettings settings;
@@ -142,10 +145,37 @@ void GroupShard::bring_back(std::int32_t partition, const std::string& id,
   perform(entry, std::move(effects));
 }
 
-std::size_t GroupShard::group_count() const {
+std::map<std::string_view, std::size_t> GroupShard::counts() const {
+  std::map<std::string_view, std::size_t> counts;
+  for (const auto& [partition, groups] : partitions_) {
+    for (const auto& [id, entry] : groups) ++counts[group::state_name(entry->group.state())];
+  }
+  return counts;
+}
+
+std::size_t GroupShard::member_count() const {
   std::size_t count = 0;
-  for (const auto& [partition, groups] : partitions_) count += groups.size();
+  for (const auto& [partition, groups] : partitions_) {
+    for (const auto& [id, entry] : groups) count += entry->group.member_count();
+  }
   return count;
+}
+
+std::vector<GroupReport> GroupShard::reports(std::size_t count) const {
+  std::vector<GroupReport> reports;
+  for (const auto& [partition, groups] : partitions_) {
+    for (const auto& [id, entry] : groups) {
+      if (reports.size() == count) return reports;
+      GroupReport& report = reports.emplace_back();
+      report.id = id;
+      report.state = entry->group.state();
+      report.protocol_type = entry->group.protocol_type().value_or("");
+      report.generation = entry->group.generation();
+      report.members = entry->group.member_count();
+      report.rebalances.assign(entry->rebalances.begin(), entry->rebalances.end());
+    }
+  }
+  return reports;
 }
 
 runtime::Task<void> GroupShard::stop() { co_await stores_.join(); }
@@ -161,7 +191,9 @@ void GroupShard::perform(Entry& entry, group::Effects effects) {
     } else if (auto* content = std::get_if<group::effect::Store>(&effect)) {
       stores_.spawn(store(entry.partition, entry.id, entry.serial, std::move(*content)));
     } else if (auto* began = std::get_if<group::effect::RebalanceBegan>(&effect)) {
-      tell(entry, *began);
+      note(entry, *began);
+    } else if (auto* joined_all = std::get_if<group::effect::RebalanceJoined>(&effect)) {
+      note(entry, *joined_all);
     }
   }
   arm(entry);
@@ -176,11 +208,25 @@ void GroupShard::answer(group::RequestId request, GroupAnswer answer) {
   });
 }
 
-void GroupShard::tell(const Entry& entry, const group::effect::RebalanceBegan& began) {
+void GroupShard::note(Entry& entry, const group::effect::RebalanceBegan& began) {
+  if (entry.rebalances.size() == rebalances_max) entry.rebalances.pop_front();
+  RebalanceReport& report = entry.rebalances.emplace_back();
+  const group::Moment at = now();
+  report.began_ms = at.wall_ms;
+  report.reason = began.reason.substr(0, reason_max);
+  entry.rebalance_began_ms = at.monotonic_ms;
   const auto held_back = lines_.admit(shard_.shard().clock().now().time_since_epoch().count());
   if (held_back < 0) return;
   log::info(component, "group {} rebalances after generation {}: {} ({} more such lines held back)",
-            entry.id, began.old_generation, began.reason, held_back);
+            entry.id, began.old_generation, report.reason, held_back);
+}
+
+void GroupShard::note(Entry& entry, const group::effect::RebalanceJoined& joined) {
+  if (entry.rebalances.empty()) return;
+  RebalanceReport& report = entry.rebalances.back();
+  report.took_ms = now().monotonic_ms - entry.rebalance_began_ms;
+  report.generation = joined.generation;
+  report.members = joined.members;
 }
 
 runtime::Task<void> GroupShard::store(std::int32_t partition, std::string id, std::uint64_t serial,

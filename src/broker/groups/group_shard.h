@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -27,6 +28,25 @@ struct ListedGroup {
   std::string id;
   std::string protocol_type;
   group::GroupState state = group::GroupState::dead;
+};
+
+/// A rebalance of a group, for people.
+struct RebalanceReport {
+  std::int64_t began_ms = 0;     ///< wall-clock
+  std::int64_t took_ms = -1;     ///< until all had joined; -1 = it goes on
+  std::int32_t generation = -1;  ///< that it led to
+  std::size_t members = 0;       ///< of that generation
+  std::string reason;            ///< with the member that it is about
+};
+
+/// A group as /debug/state and /metrics show it.
+struct GroupReport {
+  std::string id;
+  group::GroupState state = group::GroupState::dead;
+  std::string protocol_type;
+  std::int32_t generation = 0;
+  std::size_t members = 0;
+  std::vector<RebalanceReport> rebalances;  ///< the last ones, oldest first
 };
 
 /// Thread:    its shard.
@@ -61,7 +81,11 @@ class GroupShard final : public GroupsOfShard {
 
   // Figures
 
-  [[nodiscard]] std::size_t group_count() const;
+  /// How many groups are in each state, by its name.
+  [[nodiscard]] std::map<std::string_view, std::size_t> counts() const;
+  [[nodiscard]] std::size_t member_count() const;
+  /// The first `count` groups in the order of their partitions and names.
+  [[nodiscard]] std::vector<GroupReport> reports(std::size_t count) const;
 
   /// Stores under way are waited for; no request may come any more.
   runtime::Task<void> stop();
@@ -93,6 +117,8 @@ class GroupShard final : public GroupsOfShard {
     group::Group group;
     runtime::TimerId timer = 0;
     std::int64_t timer_ms = 0;
+    std::deque<RebalanceReport> rebalances;
+    std::int64_t rebalance_began_ms = 0;  // monotonic
   };
   using Entries = std::map<std::string, std::unique_ptr<Entry>, std::less<>>;
 
@@ -107,7 +133,8 @@ class GroupShard final : public GroupsOfShard {
   void on_timer(std::int32_t partition, const std::string& id, std::uint64_t serial);
   runtime::Task<void> store(std::int32_t partition, std::string id, std::uint64_t serial,
                             group::effect::Store what);
-  void tell(const Entry& entry, const group::effect::RebalanceBegan& began);
+  void note(Entry& entry, const group::effect::RebalanceBegan& began);
+  void note(Entry& entry, const group::effect::RebalanceJoined& joined);
 
   BrokerShard& shard_;
   const group::GroupSettings settings_;

@@ -46,6 +46,16 @@ group::JoinRequest core_request(RequestContext& context, const Request& request)
   return join;
 }
 
+// Of all protocols together. What can't be written in one batch can't be stored, so a group with
+// more would fail later (SyncGroup with the same error); until then it would only take memory.
+bool is_storable(const RequestContext& context, const Request& request) {
+  constexpr std::int64_t protocols_expected = 4;
+  std::int64_t bytes = 0;
+  for (const auto& protocol : request.protocols)
+    bytes += static_cast<std::int64_t>(protocol.name.size() + protocol.metadata.size());
+  return bytes <= protocols_expected * context.shard.config().topic_defaults.max_message_bytes;
+}
+
 Response response_of(const RequestContext& context, const group::JoinAnswer& answer) {
   Response response;
   response.error_code = answer.error;
@@ -78,9 +88,13 @@ runtime::Task<protocol::JoinGroupResponse> JoinGroupHandler::handle(
   } else {
     answer.error = group::check_join(request.group_id, request.session_timeout_ms, limits);
   }
+  if (answer.error == ErrorCode::none && !is_storable(context, request))
+    answer.error = ErrorCode::unknown_server_error;
   if (answer.error == ErrorCode::none) {
     group::JoinRequest join = core_request(context, request);
-    answer = co_await join_group(context, std::string(request.group_id), std::move(join));
+    std::string group_id(request.group_id);
+    context.release_frame();
+    answer = co_await join_group(context, std::move(group_id), std::move(join));
   }
   co_return response_of(context, context.hold(std::move(answer)));
 }

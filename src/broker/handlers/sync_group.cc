@@ -50,8 +50,10 @@ runtime::Task<protocol::SyncGroupResponse> SyncGroupHandler::handle(
   response.error_code = fault_of(context, request);
   if (response.error_code != ErrorCode::none) co_return response;
   group::SyncRequest sync = core_request(request);
-  const group::SyncAnswer& answer =
-      context.hold(co_await sync_group(context, std::string(request.group_id), std::move(sync)));
+  std::string group_id(request.group_id);
+  context.release_frame();
+  group::SyncAnswer got = co_await sync_group(context, std::move(group_id), std::move(sync));
+  const group::SyncAnswer& answer = context.hold(std::move(got));
   response.error_code = answer.error;
   // While the partition is loaded the rebalance that the client is in has been lost: it is to join
   // again, and need not look for the coordinator.
