@@ -21,6 +21,9 @@
 
 namespace gregor::storage {
 
+struct ActiveProducer;
+struct CleanedSegment;
+struct CleaningFacts;
 struct LogCounters;
 struct LoadedLog;  // log_loader.h: what loading found, before it is bound to a shard
 
@@ -173,6 +176,23 @@ class PartitionLog {
   /// @errors kafka_storage_error
   /// @durable yes: neither the segments nor the old log start come back
   runtime::Task<Result<DeletedSegments>> apply_retention();
+
+  // For the log cleaner (storage/cleaner/); types in log_cleaning.h.
+
+  /// What may be compacted. @errors kafka_storage_error
+  runtime::Task<Result<CleaningFacts>> cleaning_facts();
+  [[nodiscard]] std::vector<ActiveProducer> active_producers() const;
+  /// As long as it is held, close() and retire() wait: to be let go soon once is_closing(). Null if
+  /// the log takes no appends any more.
+  [[nodiscard]] std::shared_ptr<void> hold_for_cleaning();
+  [[nodiscard]] bool is_closing() const;
+  /// Puts a cleaned segment into the place of those that it was made of; its files lie in the
+  /// folder under their names for that. Readers see either; those that read go on with what they
+  /// have.
+  /// @return the old files, renamed to "*.deleted", to be removed some time later
+  /// @errors operation_not_attempted: the segments are others by now, nothing was changed;
+  /// kafka_storage_error. @durable yes
+  runtime::Task<Result<std::vector<std::string>>> replace_segments(CleanedSegment cleaned);
 
   [[nodiscard]] model::Offset log_start() const;
   /// Of the oldest segment: at or below log_start().

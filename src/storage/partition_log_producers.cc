@@ -152,7 +152,24 @@ Task<Result<std::vector<AbortedTransaction>>> PartitionLog::State::aborted_trans
     std::shared_ptr<State> self, model::OffsetRange range) {
   State& s = *self;
   const Operation running(s);
-  if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
+  for (;;) {
+    if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
+    if (s.is_replacing_) {
+      auto waiting = s.opened_.wait();
+      co_await waiting;
+      continue;
+    }
+    const std::uint64_t layout = s.layout_;
+    auto finding = s.find_aborted(range);
+    auto found = co_await std::move(finding);
+    // Files that were given other names meanwhile are looked for again.
+    if (s.layout_ == layout && !s.is_replacing_) co_return found;
+  }
+}
+
+Task<Result<std::vector<AbortedTransaction>>> PartitionLog::State::find_aborted(
+    model::OffsetRange range) {
+  State& s = *this;
   const auto too_low = [&s, range]() -> tl::unexpected<Error> {
     return fail(ErrorCode::offset_out_of_range,
                 fmt::format("{} starts at {} now, above {}", s.partition_name_, s.log_start.value(),

@@ -7,6 +7,7 @@
 //   partition_log_flush.cc  flush: group commit, recovery point; close and retire
 //   partition_log_read.cc   slices for readers, lookups by time
 //   partition_log_retention.cc  deleting old segments
+//   partition_log_cleaning.cc  what the log cleaner may do
 #pragma once
 
 #include <coroutine>
@@ -19,6 +20,7 @@
 
 #include "storage/append_preparation.h"
 #include "storage/index_writer.h"
+#include "storage/log_cleaning.h"
 #include "storage/log_counters.h"
 #include "storage/log_loader.h"
 #include "storage/partition_log.h"
@@ -39,6 +41,7 @@ struct Segment {
   std::uint32_t offset_entries = 0;  ///< in the index files; valid if they are open
   std::uint32_t time_entries = 0;
   std::optional<TimeEntry> largest_time;  ///< of a segment that no longer grows, once it is known
+  std::optional<model::TimestampMs> first_timestamp;  ///< of its first batch, once it is known
   VerifiedRanges verified;
   std::string named_damage;         ///< what the log has told last
   std::uint32_t aborted_count = 0;  ///< entries of the .txnindex, which is opened when needed
@@ -146,6 +149,12 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   static runtime::Task<Result<model::Offset>> move_log_start(std::shared_ptr<State> self,
                                                              model::Offset to);
   static runtime::Task<Result<DeletedSegments>> apply_retention(std::shared_ptr<State> self);
+  static runtime::Task<Result<CleaningFacts>> cleaning_facts(std::shared_ptr<State> self);
+  [[nodiscard]] std::vector<ActiveProducer> active_producers() const;
+  static std::shared_ptr<void> hold(std::shared_ptr<State> self);
+  [[nodiscard]] bool is_closing() const { return is_closing_; }
+  static runtime::Task<Result<std::vector<std::string>>> replace_segments(
+      std::shared_ptr<State> self, CleanedSegment cleaned);
   bool release_files();
   static runtime::Task<Result<void>> close(std::shared_ptr<State> self);
   static runtime::Task<Result<std::string>> retire(std::shared_ptr<State> self,
@@ -235,6 +244,7 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   }
   [[nodiscard]] Result<void> write_aborted();
   void note_aborted_written();
+  runtime::Task<Result<std::vector<AbortedTransaction>>> find_aborted(model::OffsetRange range);
   void note_snapshot(model::Offset at);
   runtime::Task<Result<void>> save_snapshot();
   [[nodiscard]] ReplayRequest replay_request() const;
@@ -280,6 +290,12 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   [[nodiscard]] std::optional<model::Offset> base_after(model::Offset base) const;
   runtime::Task<Result<void>> learn_largest_times();
   [[nodiscard]] TimeEntry largest_time_of(std::size_t index) const;
+
+  // cleaning
+  runtime::Task<Result<void>> learn_first_timestamps();
+  [[nodiscard]] std::optional<std::size_t> replaced_by(const CleanedSegment& cleaned) const;
+  runtime::Task<Result<void>> settle_files(const CleanedSegment& cleaned);
+  void apply_replacement(const CleanedSegment& cleaned);
 
   // retention
   [[nodiscard]] std::vector<SegmentSpan> spans() const;
@@ -341,6 +357,7 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   // The list of segments. Rolling appends to it, which leaves indexes into it as they are.
   bool is_reshaping_ = false;  ///< somebody takes segments out or replaces some: one at a time
   std::uint64_t layout_ = 0;   ///< moves when that is done: indexes from before no longer hold
+  bool is_replacing_ = false;  ///< files get other names now; is_opening_ holds too
   WaitList write_ended_;       ///< write_slowly() or a roll
 
   std::uint64_t use_count_ = 0;
