@@ -24,6 +24,7 @@
 namespace gregor::broker {
 
 class BrokerShard;
+class Compaction;
 class ConfigAlterations;
 class ControllerService;
 class GroupCoordinator;
@@ -43,9 +44,10 @@ struct BrokerShared {
   /// What all logs share; any thread may change the limits.
   std::shared_ptr<storage::ProducerRules> producer_rules =
       std::make_shared<storage::ProducerRules>();
-  std::string http_address;              ///< host:port of the HTTP port; "" = off
-  Housekeeping* housekeeping = nullptr;  ///< to be used on shard 0 only
-  std::vector<std::string> log_dirs;     ///< paths of those in use
+  std::string http_address;                ///< host:port of the HTTP port; "" = off
+  Housekeeping* housekeeping = nullptr;    ///< to be used on shard 0 only
+  const Compaction* compaction = nullptr;  ///< as housekeeping
+  std::vector<std::string> log_dirs;       ///< paths of those in use
 };
 
 /// Thread: its shard.

@@ -39,6 +39,7 @@ class Partition {
   [[nodiscard]] const Leadership& leadership() const { return leadership_; }
   void set_leadership(Leadership leadership) { leadership_ = std::move(leadership); }
   [[nodiscard]] std::int32_t min_insync_replicas() const { return config_->min_insync_replicas; }
+  [[nodiscard]] bool is_compacted() const { return config_->cleanup_compact; }
   /// False if the topic is compacted only.
   [[nodiscard]] bool may_delete_records() const {
     return config_->cleanup_delete || !config_->cleanup_compact;

@@ -1,4 +1,5 @@
 #include "broker/server.h"
+#include "broker/compaction.h"
 
 #include <chrono>
 #include <map>
@@ -129,6 +130,7 @@ class Server::State {
   std::unique_ptr<ProducerIds> producer_ids_;
   std::unique_ptr<Housekeeping> housekeeping_;
   std::unique_ptr<LogRetention> retention_;
+  std::unique_ptr<Compaction> compaction_;
   std::vector<std::unique_ptr<ConnectionSet>> connections_;
   const std::int64_t connections_by_descriptors_;
   Acceptor acceptor_;
@@ -194,6 +196,9 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   housekeeping_->start();
   retention_ = std::make_unique<LogRetention>(shard_, shared_);
   retention_->start();
+  compaction_ = std::make_unique<Compaction>(shard_, shared_, *dirs_);
+  shared_.compaction = compaction_.get();
+  compaction_->start();
   co_await on_every_shard(start_groups);
   acceptor_.start(connection_limits(shared_.config, connections_by_descriptors_));
   serving_ = true;
@@ -364,6 +369,7 @@ runtime::Task<bool> Server::State::stop() {
     broker_epoch = controller_->broker_epoch();
     co_await controller_->stop();
   }
+  if (compaction_) co_await compaction_->stop();
   if (retention_) co_await retention_->stop();
   if (housekeeping_) co_await housekeeping_->stop();
   if (serving_) is_clean = co_await close_dirs(broker_epoch);

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+
+#include "base/assert.h"
 
 namespace gregor::config {
 namespace {
@@ -156,7 +159,8 @@ Result<void> parse_value(const ValueRule& rule, std::string_view text, double& o
   if (value < static_cast<double>(rule.allowed.lowest)) {
     return invalid(rule, text, fmt::format("Value must be at least {}", rule.allowed.lowest));
   }
-  if (value > static_cast<double>(rule.allowed.highest)) {
+  const bool is_limited = rule.allowed.highest < std::numeric_limits<std::int64_t>::max();
+  if (is_limited && value > static_cast<double>(rule.allowed.highest)) {
     return invalid(rule, text, fmt::format("Value must be no more than {}", rule.allowed.highest));
   }
   out = value;
@@ -208,10 +212,28 @@ std::optional<std::string> format_value(bool value) { return value ? "true" : "f
 std::optional<std::string> format_value(std::int32_t value) { return fmt::format("{}", value); }
 std::optional<std::string> format_value(std::int64_t value) { return fmt::format("{}", value); }
 
+// As Java writes it: 0.5, 1.0E7.
 std::optional<std::string> format_value(double value) {
-  auto text = fmt::format("{}", value);
-  if (text.find_first_of(".e") == std::string::npos) text += ".0";
-  return text;
+  constexpr double plain_min = 1e-3;
+  constexpr double plain_end = 1e7;
+  const double size = std::abs(value);
+  if (value == 0 || (size >= plain_min && size < plain_end)) {
+    auto text = fmt::format("{}", value);
+    if (text.find('.') == std::string::npos) text += ".0";
+    return text;
+  }
+  std::array<char, 32> buffer;
+  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                                          std::chars_format::scientific);
+  GREGOR_ASSERT(error == std::errc{});
+  const std::string_view text(buffer.data(), end);
+  const auto exponent_at = text.find('e');
+  std::string mantissa(text.substr(0, exponent_at));
+  if (mantissa.find('.') == std::string::npos) mantissa += ".0";
+  std::int32_t exponent = 0;
+  const auto digits = text.substr(exponent_at + (text[exponent_at + 1] == '+' ? 2 : 1));
+  std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
+  return fmt::format("{}E{}", mantissa, exponent);
 }
 
 std::optional<std::string> format_value(const std::string& value) { return value; }

@@ -28,6 +28,7 @@ inline constexpr std::string_view clean_shutdown = ".kafka_cleanshutdown";
 inline constexpr std::string_view recovery_points = "recovery-point-offset-checkpoint";
 inline constexpr std::string_view log_starts = "log-start-offset-checkpoint";
 inline constexpr std::string_view high_watermarks = "replication-offset-checkpoint";
+inline constexpr std::string_view first_dirty = "cleaner-offset-checkpoint";
 inline constexpr std::string_view delete_folder_suffix = "-delete";
 }  // namespace names
 

@@ -181,6 +181,7 @@ Result<void> LogDir::begin(runtime::FileSystem& files) {
   read_checkpoint(files, path, names::recovery_points, recovery_points);
   read_checkpoint(files, path, names::log_starts, log_starts);
   read_checkpoint(files, path, names::high_watermarks, high_watermarks);
+  read_checkpoint(files, path, names::first_dirty, first_dirty);
   return {};
 }
 

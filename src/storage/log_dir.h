@@ -40,6 +40,7 @@ struct LogDir {
   Checkpoint recovery_points;
   Checkpoint log_starts;
   Checkpoint high_watermarks;
+  Checkpoint first_dirty;  ///< of compacted logs
 
   /// Makes the directory if need be and locks it. Changes nothing else.
   [[nodiscard]] static Result<LogDir> open(runtime::FileSystem& files, const std::string& path);

@@ -91,6 +91,9 @@ class OpenLogDirs final : public LogDirs {
                              const std::string& unique_suffix) override;
   std::uint64_t generation() const override;
   Result<void> write_checkpoints(std::uint32_t log_dir, const DirCheckpoints& checkpoints) override;
+  std::optional<model::Offset> first_dirty(const model::TopicPartition& partition) const override;
+  Result<void> write_first_dirty(const model::TopicPartition& partition,
+                                 model::Offset offset) override;
   Result<void> write_clean_shutdown_marker(std::uint32_t log_dir,
                                            std::int64_t broker_epoch) override;
   std::vector<std::string> deleted_folders() const override;
@@ -128,7 +131,8 @@ Result<void> OpenLogDirs::take_locked() {
 /// What a deleted partition of that name left there would be taken for the new one's after a crash.
 Result<void> OpenLogDirs::drop_from_checkpoints(const model::TopicPartition& partition) {
   for (auto& dir : dirs_) {
-    for (Checkpoint* checkpoint : {&dir.recovery_points, &dir.log_starts, &dir.high_watermarks}) {
+    for (Checkpoint* checkpoint :
+         {&dir.recovery_points, &dir.log_starts, &dir.high_watermarks, &dir.first_dirty}) {
       if (auto done = drop_from_checkpoint(files_, *checkpoint, partition); !done) return done;
     }
   }
@@ -305,6 +309,35 @@ Result<void> OpenLogDirs::write_checkpoints(std::uint32_t log_dir,
   wrote = write_checkpoint(files_, dir.log_starts, checkpoints.log_starts);
   if (!wrote) return wrote;
   return write_checkpoint(files_, dir.high_watermarks, checkpoints.high_watermarks);
+}
+
+std::optional<model::Offset> OpenLogDirs::first_dirty(
+    const model::TopicPartition& partition) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto log_dir = where_.find(partition);
+  if (log_dir == where_.end()) return std::nullopt;
+  const auto& offsets = dirs_[log_dir->second].first_dirty.current;
+  const auto found = offsets.find(partition);
+  if (found == offsets.end()) return std::nullopt;
+  return found->second;
+}
+
+Result<void> OpenLogDirs::write_first_dirty(const model::TopicPartition& partition,
+                                            model::Offset offset) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto log_dir = where_.find(partition);
+  if (log_dir == where_.end()) {
+    return fail(ErrorCode::unknown_topic_or_partition,
+                fmt::format("{} is in no log dir", model::to_string(partition)));
+  }
+  Checkpoint& checkpoint = dirs_[log_dir->second].first_dirty;
+  OffsetsByPartition offsets = checkpoint.current;
+  std::erase_if(offsets, [&](const auto& entry) {
+    const auto at = where_.find(entry.first);
+    return at == where_.end() || at->second != log_dir->second;
+  });
+  offsets[partition] = offset;
+  return write_checkpoint(files_, checkpoint, offsets);
 }
 
 Result<void> OpenLogDirs::write_clean_shutdown_marker(std::uint32_t log_dir,

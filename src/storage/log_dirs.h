@@ -115,6 +115,13 @@ class LogDirs {
   /// again
   [[nodiscard]] virtual Result<void> write_checkpoints(std::uint32_t log_dir,
                                                        const DirCheckpoints& checkpoints) = 0;
+  /// Up to where a log has been compacted; nullopt: never.
+  [[nodiscard]] virtual std::optional<model::Offset> first_dirty(
+      const model::TopicPartition& partition) const = 0;
+  /// A log has been compacted up to `offset`. While its log is there (hold_for_cleaning).
+  /// @durable yes
+  [[nodiscard]] virtual Result<void> write_first_dirty(const model::TopicPartition& partition,
+                                                       model::Offset offset) = 0;
   [[nodiscard]] virtual Result<void> write_clean_shutdown_marker(std::uint32_t log_dir,
                                                                  std::int64_t broker_epoch) = 0;
 

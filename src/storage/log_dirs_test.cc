@@ -282,6 +282,28 @@ TEST_F(LogDirsTest, checkpoints_are_written_when_they_change) {
   EXPECT_EQ(read("/data/replication-offset-checkpoint"), "0\n1\nt 0 4\n");
 }
 
+TEST_F(LogDirsTest, how_far_logs_are_compacted_is_kept_until_they_are_forgotten) {
+  const TopicPartition a{"a", PartitionIndex(0)};
+  const TopicPartition b{"b", PartitionIndex(0)};
+  {
+    auto dirs = open();
+    ASSERT_TRUE(dirs.has_value());
+    expect_created(**dirs, "a");
+    expect_created(**dirs, "b");
+    EXPECT_EQ((*dirs)->first_dirty(a), std::nullopt);
+    ASSERT_TRUE((*dirs)->write_first_dirty(a, Offset(7)).has_value());
+    ASSERT_TRUE((*dirs)->write_first_dirty(b, Offset(9)).has_value());
+    EXPECT_FALSE((*dirs)->write_first_dirty({"c", PartitionIndex(0)}, Offset(1)).has_value());
+    EXPECT_EQ(read("/data/cleaner-offset-checkpoint"), "0\n2\na 0 7\nb 0 9\n");
+  }
+  auto dirs = open();
+  ASSERT_TRUE(dirs.has_value());
+  EXPECT_EQ((*dirs)->first_dirty(a), Offset(7));
+  ASSERT_TRUE((*dirs)->forget(a).has_value());
+  EXPECT_EQ((*dirs)->first_dirty(a), std::nullopt);
+  EXPECT_EQ(read("/data/cleaner-offset-checkpoint"), "0\n1\nb 0 9\n");
+}
+
 TEST_F(LogDirsTest, the_clean_shutdown_marker_counts_once) {
   auto dirs = *open({"/a", "/b"});
   ASSERT_TRUE(dirs->write_clean_shutdown_marker(1, 57).has_value());

@@ -94,7 +94,11 @@ bool PartitionLog::State::is_roll_due(const SegmentTail& tail, const StagedAppen
   const std::int64_t age_ms = tail.first_batch_timestamp >= model::TimestampMs(0)
                                   ? next.max_timestamp - tail.first_batch_timestamp
                                   : shard_.clock().wall_ms() - active_since_ms_;
-  if (age_ms > config->segment_ms - roll_jitter_ms_) return true;
+  // What is not rolled can't be compacted.
+  const std::int64_t age_max_ms = config->cleanup_compact
+                                      ? std::min(config->segment_ms, config->max_compaction_lag_ms)
+                                      : config->segment_ms;
+  if (age_ms > age_max_ms - roll_jitter_ms_) return true;
   const auto offset_entries_max =
       static_cast<std::uint64_t>(config->segment_index_bytes) / OffsetEntry::size_bytes;
   const auto time_entries_max =

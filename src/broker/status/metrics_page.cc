@@ -188,6 +188,27 @@ void write_logs(MetricsWriter& out, const Sums& all) {
   for (const auto& [dir, sums] : all.dirs) out.sample({{"dir", dir}}, number(sums.size_bytes));
 }
 
+void write_compaction(MetricsWriter& out, const CompactionFigures& figures) {
+  counter(out, "gregor_compaction_cleanings_total", "Logs compacted so far.", figures.cleanings);
+  counter(out, "gregor_compaction_failed_total", "Cleanings that ended with an error.",
+          figures.failed);
+  gauge(out, "gregor_compaction_running", "Logs that are being compacted.", figures.running);
+  gauge(out, "gregor_compaction_uncleanable_partitions",
+        "Partitions whose compaction failed and is not tried again before the next start.",
+        figures.uncleanable);
+  out.single(MetricKind::gauge, "gregor_compaction_max_dirty_ratio",
+             "Share of the dirtiest log that has not been compacted.", figures.max_dirty_ratio);
+  counter(out, "gregor_compaction_read_bytes_total", "Bytes read by compaction.",
+          figures.read_bytes);
+  counter(out, "gregor_compaction_replaced_bytes_total", "Bytes of segments that were replaced.",
+          figures.source_bytes);
+  counter(out, "gregor_compaction_written_bytes_total", "Bytes of the segments made of them.",
+          figures.written_bytes);
+  out.family(MetricKind::histogram, "gregor_compaction_duration_seconds",
+             "Compacting one log, its throttle included.");
+  out.sample({}, figures.durations);
+}
+
 void write_topics(MetricsWriter& out, const Sums& all) {
   out.family(MetricKind::gauge, "gregor_topic_partitions", "Partitions of a topic hosted here.");
   for (const auto& [topic, sums] : all.topics)
@@ -305,6 +326,7 @@ std::string metrics_text(const BrokerReport& report, const MetricsFacts& facts, 
   write_requests(out, all);
   write_traffic(out, all, facts);
   write_logs(out, all);
+  write_compaction(out, facts.compaction);
   if (detail != Detail::basic) {
     write_topics(out, all);
     write_lags(out, report.lags);

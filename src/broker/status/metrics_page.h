@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "broker/compaction.h"
 #include "broker/local_partitions.h"
 #include "broker/status/broker_report.h"
 #include "runtime/process_usage.h"
@@ -18,6 +19,7 @@ struct MetricsFacts {
   bool is_ready = false;
   LoadProgress loading;
   runtime::ProcessUsage process;
+  CompactionFigures compaction;
   std::size_t http_connections = 0;
   std::map<unsigned, std::uint64_t> http_answers;  ///< by status
 };

@@ -187,6 +187,8 @@ runtime::Task<http::Response> StatusPages::metrics(const http::Request& request)
   facts.started_ms = started_ms_;
   facts.is_ready = phase_ == Phase::ready;
   facts.loading = sources_.partitions.progress();
+  if (sources_.shared.compaction != nullptr)
+    facts.compaction = sources_.shared.compaction->figures();
   if (server_ != nullptr) {
     facts.http_connections = server_->connections();
     facts.http_answers = server_->answers();
