@@ -39,6 +39,7 @@ Result<BatchHeader> parse_batch_header(ByteView bytes) {
   header.producer_epoch =
       model::ProducerEpoch(load_be<std::int16_t>(at + layout::producer_epoch_at));
   header.base_sequence = load_be<std::int32_t>(at + layout::base_sequence_at);
+  header.record_count = load_be<std::int32_t>(at + layout::record_count_at);
   return header;
 }
 

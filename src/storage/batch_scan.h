@@ -25,7 +25,13 @@ struct BatchHeader {
   model::ProducerId producer{-1};
   model::ProducerEpoch producer_epoch{-1};
   std::int32_t base_sequence = -1;
+  std::int32_t record_count = 0;
 
+  /// Largest timestamp of its records, as the time index counts it: an emptied batch, which keeps
+  /// that of the records that it had, has none.
+  [[nodiscard]] model::TimestampMs indexed_timestamp() const {
+    return record_count == 0 ? model::TimestampMs(-1) : max_timestamp;
+  }
   [[nodiscard]] model::Offset next_offset() const { return last_offset + 1; }
 };
 

@@ -74,8 +74,8 @@ Result<bool> walk_headers(const SegmentFiles& files, std::uint64_t log_bytes,
     if (!*batch) return true;
     const auto& header = (*batch)->header;
     if (tail.misplaced(header.base_offset, header.last_offset) != nullptr) return false;
-    writer.add(
-        tail.add({header.last_offset, header.max_timestamp, header.size_bytes}, interval_bytes));
+    writer.add(tail.add({header.last_offset, header.indexed_timestamp(), header.size_bytes},
+                        interval_bytes));
   }
 }
 

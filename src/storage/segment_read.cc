@@ -339,7 +339,7 @@ Result<std::optional<TimestampOffset>> find_max_time(const SegmentView& segment,
     if (!batch) return damaged(segment, {scanner.position(), next}, std::move(batch.error()));
     if (!*batch) return std::nullopt;
     const model::Offset before = std::exchange(next, (*batch)->header.next_offset());
-    if ((*batch)->header.max_timestamp != max.timestamp) continue;
+    if ((*batch)->header.indexed_timestamp() != max.timestamp) continue;
     if (auto error = misplaced(segment, (*batch)->header, segment.offset_index.base)) {
       return damaged(segment, {(*batch)->position, before}, std::move(*error));
     }

@@ -58,7 +58,8 @@ Result<SegmentTail> trusted_part(const SegmentFiles& files, const SegmentPlace& 
     ++tail.time_entries;
   }
   const auto& header = (*batch)->header;
-  if (header.max_timestamp > tail.max_timestamp.timestamp) return nothing;  // an entry is missing
+  if (header.indexed_timestamp() > tail.max_timestamp.timestamp)
+    return nothing;  // an entry is missing
   tail.size_bytes = (*batch)->end_position();
   tail.unindexed_bytes = header.size_bytes;
   tail.next_offset = header.next_offset();
@@ -127,7 +128,7 @@ Result<std::string> walk(RecoveredSegment& segment, std::uint64_t log_bytes,
     }
     segment.has_gaps |= header.base_offset > tail.next_offset;
     note_epoch(epochs, header);
-    writer.add(tail.add({header.last_offset, header.max_timestamp, header.size_bytes},
+    writer.add(tail.add({header.last_offset, header.indexed_timestamp(), header.size_bytes},
                         rules.index_interval_bytes));
   }
 }

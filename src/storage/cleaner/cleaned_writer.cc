@@ -68,8 +68,10 @@ Result<void> CleanedWriter::add(ByteView bytes) {
     if (auto wrote = write_buffer(); !wrote) return wrote;
   }
   buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
-  index_writer_.add(tail_.add({batch->last_offset(), batch->max_timestamp(), bytes.size()},
-                              index_interval_bytes_));
+  const bool is_empty = batch->record_count() == 0;
+  const auto timestamp = is_empty ? model::TimestampMs(-1) : batch->max_timestamp();
+  index_writer_.add(
+      tail_.add({batch->last_offset(), timestamp, bytes.size()}, index_interval_bytes_));
   return {};
 }
 
