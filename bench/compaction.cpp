@@ -1,6 +1,7 @@
-// compaction: how fast a log is compacted. Writes a log of records of 1 kB (keys in random order, each about 4 times, batches
-// of 16), syncs it, compacts it, and prints bytes of log by seconds of CPU (user and system) and of time.
-// Usage: compaction FOLDER [MB] [CODEC]       The folder must be empty; its files are left.
+// compaction: how fast a log is compacted. Writes a log of records of 1 kB (keys in random order,
+// each about 4 times, batches of 16), syncs it, compacts it, and prints bytes of log by seconds of
+// CPU (user and system) and of time. Usage: compaction FOLDER [MB] [CODEC]       The folder must be
+// empty; its files are left.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -11,8 +12,8 @@
 
 #include "model/batch_builder.h"
 #include "runtime/real/real_runtime.h"
-#include "storage/cleaner/cleaning_job.h"
 #include "storage/cleaner/cleaned_writer.h"
+#include "storage/cleaner/cleaning_job.h"
 #include "storage/segment_swap.h"
 
 using namespace gregor;
@@ -69,8 +70,11 @@ Written write_log(runtime::FileSystem& files, const std::string& folder, std::ui
       model::BatchBuilder builder({.codec = codec, .base_offset = model::Offset(offset)});
       for (int i = 0; i < records_per_batch; ++i, ++offset) {
         const std::string key = "key" + std::to_string(random() % keys);
-        for (std::size_t j = 0; j + 8 < value.size(); j += 16) value[j] = static_cast<char>('a' + random() % 26);
-        builder.add({.timestamp = model::TimestampMs(1'700'000'000'000 + offset), .key = as_bytes(key), .value = as_bytes(value)});
+        for (std::size_t j = 0; j + 8 < value.size(); j += 16)
+          value[j] = static_cast<char>('a' + random() % 26);
+        builder.add({.timestamp = model::TimestampMs(1'700'000'000'000 + offset),
+                     .key = as_bytes(key),
+                     .value = as_bytes(value)});
       }
       take(writer.add(take(builder.finish())));
     }
@@ -104,7 +108,8 @@ int main(int argc, char** argv) {
   log.request.first_dirty = model::Offset(0);
   log.request.now = model::TimestampMs(1'800'000'000'000);
   const std::string folder = log.request.directory;
-  std::printf("%.0f MB in %zu segments\n", static_cast<double>(log.bytes) / 1e6, log.request.segments.size());
+  std::printf("%.0f MB in %zu segments\n", static_cast<double>(log.bytes) / 1e6,
+              log.request.segments.size());
   const double cpu_began = cpu_seconds();
   const double began = now_seconds();
   storage::MapLimits limits;
@@ -122,8 +127,10 @@ int main(int argc, char** argv) {
   const double time = now_seconds() - began;
   const auto& tally = job.tally();
   const double mb = static_cast<double>(log.bytes) / 1e6;
-  std::printf("%.0f MB are left, %llu keys; %.2f s of CPU, %.2f s: %.0f MB per second of CPU, %.0f MB per second\n",
-              static_cast<double>(tally.written_bytes) / 1e6, static_cast<unsigned long long>(tally.keys), cpu, time,
-              mb / cpu, mb / time);
+  std::printf(
+      "%.0f MB are left, %llu keys; %.2f s of CPU, %.2f s: %.0f MB per second of CPU, %.0f MB per "
+      "second\n",
+      static_cast<double>(tally.written_bytes) / 1e6, static_cast<unsigned long long>(tally.keys),
+      cpu, time, mb / cpu, mb / time);
   return 0;
 }

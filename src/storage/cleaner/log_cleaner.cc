@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "storage/segment_swap.h"
 
 namespace gregor::storage {
 namespace {
@@ -119,8 +120,19 @@ class Cleaning {
 
   Task<Result<void>> swap(CleanedSegment cleaned) {
     const std::size_t replaced = cleaned.replaced.size();
+    const model::Offset base = cleaned.base();
+    const std::string directory = log_.directory();
     auto replacing = log_.replace_segments(std::move(cleaned));
     auto deleted = co_await std::move(replacing);
+    // Of a log that has failed the files are left as they are: the next start knows what to do.
+    if (!deleted && !log_.failure()) {
+      auto work = [this, &directory, base] {
+        return discard_cleaned(shard_.file_system(), directory, base);
+      };
+      auto discarding = runtime::offload(shard_, std::move(work));
+      const auto discarded = co_await std::move(discarding);
+      if (!discarded) log::warn("cleaner", "{}: {}", directory, discarded.error().detail);
+    }
     if (!deleted) co_return fail(std::move(deleted.error()));
     outcome_.segments_before += replaced;
     ++outcome_.segments_after;
