@@ -1,5 +1,7 @@
 #include "broker/broker_shard.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "broker/groups/group_coordinator.h"
@@ -75,6 +77,16 @@ std::shared_ptr<Partition> BrokerShard::remove(const model::TopicPartition& part
   return removed;
 }
 
+std::optional<Error> BrokerShard::creation_refusal() const {
+  const auto states = shared_.log_dirs->states();
+  const storage::LogDirState& first = states.front();
+  if (first.failure) return first.failure;
+  if (first.has_room) return std::nullopt;
+  return Error{
+      ErrorCode::kafka_storage_error,
+      fmt::format("the disk of the log dir {}, which holds the metadata, is full", first.path)};
+}
+
 std::vector<std::shared_ptr<Partition>> BrokerShard::of_topic(std::string_view topic) const {
   std::vector<std::shared_ptr<Partition>> list;
   for (auto at = partitions_.lower_bound(Name{topic, INT32_MIN});
@@ -104,6 +116,7 @@ Result<std::shared_ptr<Partition>> BrokerShard::find_led(std::string_view topic,
                                                          std::int32_t partition,
                                                          std::int32_t current_epoch) const {
   std::shared_ptr<Partition> found = find(topic, partition);
+  if (found && found->log().is_offline()) return fail(*found->log().failure());
   if (!found) {
     const model::PartitionImage* known = image_->find(topic, model::PartitionIndex(partition));
     if (known == nullptr) return fail(ErrorCode::unknown_topic_or_partition, "no such partition");

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "config/broker_config.h"
 #include "model/cluster_image.h"
 #include "runtime/shard.h"
+#include "storage/log_dirs.h"
 #include "storage/producer_rules.h"
 
 namespace gregor::broker {
@@ -47,7 +49,7 @@ struct BrokerShared {
   std::string http_address;                ///< host:port of the HTTP port; "" = off
   Housekeeping* housekeeping = nullptr;    ///< to be used on shard 0 only
   const Compaction* compaction = nullptr;  ///< as housekeeping
-  std::vector<std::string> log_dirs;       ///< paths of those in use
+  storage::LogDirs* log_dirs = nullptr;    ///< once the log dirs are open
 };
 
 /// Thread: its shard.
@@ -72,7 +74,7 @@ class BrokerShard {
   [[nodiscard]] ControllerService& controller() { return *shared_.controller; }
   [[nodiscard]] ProducerIds& producer_ids() { return *shared_.producer_ids; }
   [[nodiscard]] Housekeeping& housekeeping() { return *shared_.housekeeping; }
-  [[nodiscard]] const std::vector<std::string>& log_dirs() const { return shared_.log_dirs; }
+  [[nodiscard]] storage::LogDirs& log_dirs() { return *shared_.log_dirs; }
   [[nodiscard]] ConfigAlterations& config_alterations() { return *shared_.config_alterations; }
   [[nodiscard]] std::size_t shard_count() const { return shared_.shards.size(); }
   [[nodiscard]] BrokerShard& peer(runtime::ShardId id) { return *shared_.shards[id.value()]; }
@@ -90,6 +92,9 @@ class BrokerShard {
   void add(std::shared_ptr<Partition> partition);
   /// Takes it out; requests that hold it go on. @return what was there, or nullptr.
   std::shared_ptr<Partition> remove(const model::TopicPartition& partition);
+  /// Why no partitions can be made now: the first log dir, with the metadata, has failed or is
+  /// full. The others count when a partition's dir is chosen.
+  [[nodiscard]] std::optional<Error> creation_refusal() const;
   /// The partitions of one topic.
   [[nodiscard]] std::vector<std::shared_ptr<Partition>> of_topic(std::string_view topic) const;
   /// Up to `count` partitions in the order of their names, from the first one after `last` on.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/log.h"
 
 namespace gregor::broker {
@@ -11,6 +12,10 @@ namespace {
 
 constexpr std::string_view component = "housekeeping";
 constexpr int collect_tries_max = 20;
+// Intervals may be set to 0.
+constexpr std::chrono::milliseconds checkpoint_pause{10};
+// How soon a broker notices that a full disk has room again.
+constexpr std::chrono::seconds room_interval{1};
 
 struct Positions {
   model::TopicPartition partition;
@@ -40,35 +45,58 @@ Housekeeping::Housekeeping(runtime::Shard& shard, BrokerShared& shared, storage:
       dirs_(dirs),
       partitions_(partitions),
       checkpoint_turns_(shard),
-      stopping_(shard) {}
+      stopping_(shard),
+      room_stopping_(shard) {}
 
 void Housekeeping::start() {
   // Folders that an earlier run left are past their delay.
   for (std::string& path : dirs_.deleted_folders())
     doomed_.push_back({std::move(path), shard_.clock().now()});
   tasks_.spawn(run());
+  tasks_.spawn(watch_room());
 }
 
 runtime::Task<void> Housekeeping::stop() {
   stopping_.set();
+  room_stopping_.set();
   co_await tasks_.join();
 }
 
 runtime::Task<void> Housekeeping::run() {
   const config::BrokerConfig& config = shared_.config;
-  const std::int64_t interval_ms =
-      std::min({config.replica_high_watermark_checkpoint_interval_ms,
-                std::int64_t{config.log_flush_offset_checkpoint_interval_ms},
-                std::int64_t{config.log_flush_start_offset_checkpoint_interval_ms}});
+  const std::chrono::milliseconds interval(config.replica_high_watermark_checkpoint_interval_ms);
+  // Recovery points and log starts go together, for a start must not lie behind a recovered end.
+  const std::chrono::milliseconds rare_interval(
+      std::min(config.log_flush_offset_checkpoint_interval_ms,
+               config.log_flush_start_offset_checkpoint_interval_ms));
+  runtime::Instant next = shard_.clock().now() + std::min(interval, rare_interval);
+  runtime::Instant next_rare = shard_.clock().now() + rare_interval;
   for (;;) {
     co_await remove_deleted();
-    const runtime::Instant next = shard_.clock().now() + std::chrono::milliseconds(interval_ms);
     const bool stopped = co_await stopping_.wait_until(next);
     if (stopped) co_return;
-    const bool written = co_await write_checkpoints();
+    const runtime::Instant now = shard_.clock().now();
+    const bool is_rare = now >= next_rare;
+    next = now + std::max(std::min(interval, rare_interval), checkpoint_pause);
+    if (is_rare) next_rare = now + rare_interval;
+    const bool written = co_await write_checkpoints(is_rare);
     if (!written)
       log::warn(component,
                 "checkpoints are older than they should be; the next start may take longer");
+  }
+}
+
+runtime::Task<void> Housekeeping::watch_room() {
+  for (;;) {
+    const runtime::Instant next = shard_.clock().now() + room_interval;
+    const bool stopped = co_await room_stopping_.wait_until(next);
+    if (stopped) co_return;
+    auto measure = [this] {
+      dirs_.measure_room();
+      return true;
+    };
+    const bool measured = co_await runtime::offload(shard_, measure);
+    GREGOR_ASSERT(measured);
   }
 }
 
@@ -90,27 +118,39 @@ runtime::Task<std::vector<storage::DirCheckpoints>> Housekeeping::collect() {
   co_return checkpoints;
 }
 
-runtime::Task<bool> Housekeeping::write_checkpoints() {
+runtime::Task<bool> Housekeeping::write_checkpoints() { return write_checkpoints(true); }
+
+// A round without recovery points is no answer to those who wait for one with them.
+runtime::Task<bool> Housekeeping::write_checkpoints(bool with_recovery_points) {
+  if (!with_recovery_points) {
+    co_await checkpoint_turns_.take();
+    const bool done = co_await write_checkpoints_once(false);
+    checkpoint_turns_.pass();
+    co_return done;
+  }
   const std::uint64_t wanted = rounds_begun_ + 1;
   co_await checkpoint_turns_.take();
   bool written = round_written_ >= wanted;
   if (!written) {
     const std::uint64_t round = ++rounds_begun_;
-    written = co_await write_checkpoints_once();
+    written = co_await write_checkpoints_once(true);
     if (written) round_written_ = round;
   }
   checkpoint_turns_.pass();
   co_return written;
 }
 
-runtime::Task<bool> Housekeeping::write_checkpoints_once() {
+runtime::Task<bool> Housekeeping::write_checkpoints_once(bool with_recovery_points) {
   for (int tries = 0; tries < collect_tries_max; ++tries) {
-    const std::vector<storage::DirCheckpoints> checkpoints = co_await collect();
+    std::vector<storage::DirCheckpoints> checkpoints = co_await collect();
+    for (auto& of_dir : checkpoints) of_dir.with_recovery_points = with_recovery_points;
     auto write = [&]() -> Result<void> {
+      Result<void> outcome;
       for (std::uint32_t dir = 0; dir < checkpoints.size(); ++dir) {
-        if (auto done = dirs_.write_checkpoints(dir, checkpoints[dir]); !done) return done;
+        auto done = dirs_.write_checkpoints(dir, checkpoints[dir]);
+        if (!done) outcome = std::move(done);  // the other dirs get theirs
       }
-      return {};
+      return outcome;
     };
     auto written = co_await runtime::offload(shard_, write);
     if (written) co_return true;

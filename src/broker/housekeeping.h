@@ -1,4 +1,5 @@
-// What a broker does from time to time: checkpoint files, folders of deleted partitions.
+// What a broker does from time to time: checkpoint files, folders of deleted partitions, looking
+// for room on the disks.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,8 @@ class Housekeeping {
   void start();
   /// Ends when nothing runs any more.
   runtime::Task<void> stop();
-  /// Writes the checkpoint files of all dirs, with what is true when it is called or later. One at
-  /// a time; those who ask meanwhile share the next one.
+  /// Writes the checkpoint files of all dirs that are not offline, with what is true when it is
+  /// called or later. One at a time; those who ask meanwhile share the next one.
   /// @return false if one could not be written
   runtime::Task<bool> write_checkpoints();
 
@@ -34,7 +35,9 @@ class Housekeeping {
     runtime::Instant due{};
   };
   runtime::Task<void> run();
-  runtime::Task<bool> write_checkpoints_once();
+  runtime::Task<void> watch_room();
+  runtime::Task<bool> write_checkpoints(bool with_recovery_points);
+  runtime::Task<bool> write_checkpoints_once(bool with_recovery_points);
   runtime::Task<std::vector<storage::DirCheckpoints>> collect();
   runtime::Task<void> remove_deleted();
 
@@ -47,6 +50,7 @@ class Housekeeping {
   std::uint64_t rounds_begun_ = 0;
   std::uint64_t round_written_ = 0;  // the last one that went well
   runtime::OneShot stopping_;
+  runtime::OneShot room_stopping_;
   runtime::TaskGroup tasks_;
 };
 

@@ -83,11 +83,11 @@ runtime::Task<bool> close_some(BrokerShard& shard) {
   bool all_closed = true;
   for (const auto& partition : shard.all()) {
     auto closed = co_await partition->log().close();
-    if (!closed) {
+    if (!closed && !partition->log().is_offline()) {
       log::error(component, "{}: not closed in order: {}", to_string(partition->log().partition()),
                  closed.error().detail);
-      all_closed = false;
     }
+    all_closed = all_closed && (closed || partition->log().is_offline());
   }
   co_return all_closed;
 }
@@ -145,8 +145,9 @@ std::string unique_suffix(runtime::Random& random) {
 
 }  // namespace
 
-void LocalPartitions::use(storage::LogDirs& dirs) {
+void LocalPartitions::use(storage::LogDirs& dirs, bool has_unknown) {
   dirs_ = &dirs;
+  has_unknown_ = has_unknown;
   for (const storage::FoundPartition& found : dirs.partitions())
     unopened_.emplace(found.partition, found);
   progress_.found = unopened_.size();
@@ -224,18 +225,33 @@ runtime::Task<Result<std::unique_ptr<storage::LoadedLog>>> LocalPartitions::open
     if (loaded) progress_.recovered_bytes += (*loaded)->recovered_bytes;
     co_return loaded;
   }
-  // A crash may have come between the state's node and the folder; then no checkpoint can name it
-  // yet.
-  if (!wanted.is_new && dirs_->was_hosted(name)) {
-    co_return fail(ErrorCode::kafka_storage_error,
-                   "its folder is gone although a checkpoint file names it; it is not started "
-                   "empty. Put the folder back "
-                   "into its log dir, or delete the topic");
+  if (auto doubt = creation_doubt(wanted)) {
+    ++missing_;
+    co_return fail(ErrorCode::kafka_storage_error, std::move(*doubt));
   }
   auto create = [this, &name, &wanted, &config] {
     return dirs_->create(name, wanted.topic_id, config);
   };
   co_return co_await runtime::offload(shard_, create);
+}
+
+// A crash may have come between the state's node and the folder: then there is no folder, and none
+// is missed. Everything that speaks for one that has gone is asked.
+std::optional<std::string> LocalPartitions::creation_doubt(
+    const controller::PartitionLeadership& wanted) const {
+  if (wanted.is_new) return std::nullopt;
+  if (dirs_->was_hosted({wanted.topic, wanted.partition})) {
+    return "its folder is gone although a checkpoint file names it; it is not started empty. Put "
+           "the folder back into its log dir, or delete the topic";
+  }
+  if (dirs_->has_failed()) return "it is not found, and a log dir is offline: it may lie there";
+  if (has_unknown_) {
+    return "it is not found, and a log dir is new or empty (it has no meta.properties): it may "
+           "have "
+           "been there, and is not started empty. Mount or restore what is missing, or delete the "
+           "topic";
+  }
+  return std::nullopt;
 }
 
 runtime::Task<std::vector<controller::PartitionOutcome>> LocalPartitions::stop_replicas(

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,10 @@ class LocalPartitions final : public PartitionHost {
   LocalPartitions(runtime::Shard& shard, BrokerShared& shared) : shard_(shard), shared_(shared) {}
 
   /// What was found at start. Before the first apply.
-  void use(storage::LogDirs& dirs);
+  /// @param has_unknown  a log dir is new, or was emptied, or is not mounted: what is missed may
+  /// have
+  ///                     been there
+  void use(storage::LogDirs& dirs, bool has_unknown);
 
   runtime::Task<std::vector<controller::PartitionOutcome>> apply_leader_and_isr(
       controller::LeaderAndIsr request) override;
@@ -38,6 +42,8 @@ class LocalPartitions final : public PartitionHost {
 
   /// Folders that were found at start and that nobody has asked for.
   [[nodiscard]] std::vector<model::TopicPartition> unclaimed() const;
+  /// Partitions that should have been found, were not, and were not made anew.
+  [[nodiscard]] std::size_t missing() const { return missing_; }
   [[nodiscard]] const LoadProgress& progress() const { return progress_; }
   /// Flushes and closes all logs. @return false if one could not be closed in order.
   runtime::Task<bool> close_all();
@@ -51,6 +57,8 @@ class LocalPartitions final : public PartitionHost {
   runtime::Task<Result<std::unique_ptr<storage::LoadedLog>>> open_log(
       const controller::PartitionLeadership& wanted,
       std::shared_ptr<const config::TopicConfig> config);
+  [[nodiscard]] std::optional<std::string> creation_doubt(
+      const controller::PartitionLeadership& wanted) const;
   runtime::Task<ErrorCode> remove(const controller::StopReplica::Partition& gone);
   runtime::Task<ErrorCode> remove_unopened(model::TopicPartition partition, std::string suffix);
   [[nodiscard]] BrokerShard& owner(const model::TopicPartition& partition);
@@ -60,6 +68,8 @@ class LocalPartitions final : public PartitionHost {
   storage::LogDirs* dirs_ = nullptr;
   std::map<model::TopicPartition, storage::FoundPartition> unopened_;
   std::vector<std::string> retired_;
+  bool has_unknown_ = false;
+  std::size_t missing_ = 0;
   LoadProgress progress_;
 };
 

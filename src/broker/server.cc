@@ -1,6 +1,8 @@
 #include "broker/server.h"
 #include "broker/compaction.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -20,6 +22,7 @@
 #include "broker/producer_ids.h"
 #include "broker/status/status_pages.h"
 #include "config/topic_config_rules.h"
+#include "storage/file_names.h"
 #include "storage/log_dirs.h"
 
 namespace gregor::broker {
@@ -108,7 +111,8 @@ class Server::State {
   Result<void> open_http();
   Result<void> choose_broker_id();
   runtime::Task<Result<StoreFacts>> open_metadata();
-  runtime::Task<Result<void>> take_dirs(const std::string& cluster_id);
+  runtime::Task<Result<void>> take_dirs();
+  runtime::Task<Result<void>> write_meta(const std::string& cluster_id);
   runtime::Task<Result<void>> adopt_folders();
   runtime::Task<bool> close_dirs(std::int64_t broker_epoch);
   runtime::Task<void> stop_connections();
@@ -123,6 +127,7 @@ class Server::State {
   BrokerShared shared_;
   TopicConfigTable topic_configs_;
   std::unique_ptr<storage::LogDirs> dirs_;
+  bool has_unknown_dir_ = false;  // one had no meta.properties when it was opened
   std::unique_ptr<metadata::Store> store_;
   LocalPartitions partitions_;
   std::unique_ptr<ControllerService> controller_;
@@ -172,8 +177,14 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   if (auto chosen = choose_broker_id(); !chosen) co_return fail(std::move(chosen.error()));
   auto store = co_await open_metadata();
   if (!store) co_return fail(std::move(store.error()));
-  if (auto written = co_await take_dirs(store->cluster_id); !written)
-    co_return fail(std::move(written.error()));
+  // A dir without meta.properties may be one that was emptied, or is not mounted: it is taken in
+  // once nothing is missed that may have been there.
+  const bool has_unknown = !store->was_empty && has_unknown_dir_;
+  if (auto taken = co_await take_dirs(); !taken) co_return fail(std::move(taken.error()));
+  if (!has_unknown) {
+    if (auto written = co_await write_meta(store->cluster_id); !written)
+      co_return fail(std::move(written.error()));
+  }
   if (store->was_empty) {
     if (auto adopted = co_await adopt_folders(); !adopted)
       co_return fail(std::move(adopted.error()));
@@ -181,7 +192,7 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   auto bound = acceptor_.bind(shared_.config.listeners, listen_options(shared_.config));
   if (!bound) co_return fail(std::move(bound.error()));
   bound_ = std::move(*bound);
-  partitions_.use(*dirs_);
+  partitions_.use(*dirs_, has_unknown);
   pages_.set_phase(Phase::recovering);
   auto endpoints = endpoints_of(shared_.config.advertised_listeners, bound_);
   // Folders just adopted carry a new leader epoch already.
@@ -190,9 +201,12 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
     co_return fail(std::move(led.error()));
   }
   warn_of_unclaimed();
+  if (has_unknown && partitions_.missing() == 0) {
+    if (auto written = co_await write_meta(store->cluster_id); !written)
+      co_return fail(std::move(written.error()));
+  }
   housekeeping_ = std::make_unique<Housekeeping>(shard_, shared_, *dirs_, partitions_);
   shared_.housekeeping = housekeeping_.get();
-  shared_.log_dirs = dirs_->paths();
   housekeeping_->start();
   retention_ = std::make_unique<LogRetention>(shard_, shared_);
   retention_->start();
@@ -214,10 +228,20 @@ runtime::Task<Result<void>> Server::State::open_dirs() {
   shared_.producer_rules->expiration_ms = shared_.config.producer_id_expiration_ms;
   shared_.producer_rules->ids_max = shared_.config.gregor_producer_ids_max;
   options.producers = shared_.producer_rules;
+  options.reserve_bytes = shared_.config.gregor_log_dir_reserve_bytes;
   auto open = [this, &options] { return storage::LogDirs::open(shard_.file_system(), options); };
   auto opened = co_await runtime::offload(shard_, open);
   if (!opened) co_return fail(std::move(opened.error()));
   dirs_ = std::move(*opened);
+  auto look = [this] {
+    return std::ranges::any_of(dirs_->paths(), [this](const std::string& path) {
+      const auto file = storage::join_path(path, storage::names::meta_properties);
+      const auto info = shard_.file_system().stat(file);
+      return !info && info.error().os_error == ENOENT;
+    });
+  };
+  has_unknown_dir_ = co_await runtime::offload(shard_, look);
+  shared_.log_dirs = dirs_.get();
   co_return Result<void>();
 }
 
@@ -293,9 +317,13 @@ runtime::Task<Result<StoreFacts>> Server::State::open_metadata() {
   co_return facts;
 }
 
-runtime::Task<Result<void>> Server::State::take_dirs(const std::string& cluster_id) {
-  auto write = [this, &cluster_id]() -> Result<void> {
-    if (auto taken = dirs_->take(); !taken) return taken;
+runtime::Task<Result<void>> Server::State::take_dirs() {
+  auto take = [this] { return dirs_->take(); };
+  co_return co_await runtime::offload(shard_, take);
+}
+
+runtime::Task<Result<void>> Server::State::write_meta(const std::string& cluster_id) {
+  auto write = [this, &cluster_id] {
     return dirs_->write_meta(shared_.broker_id.value(), cluster_id);
   };
   co_return co_await runtime::offload(shard_, write);
@@ -383,7 +411,7 @@ runtime::Task<bool> Server::State::stop() {
 runtime::Task<bool> Server::State::close_dirs(std::int64_t broker_epoch) {
   const bool logs_closed = co_await partitions_.close_all();
   const bool checkpointed = co_await housekeeping_->write_checkpoints();
-  if (!logs_closed || !checkpointed) co_return false;
+  if (!logs_closed || (!checkpointed && !dirs_->has_failed())) co_return false;
   auto mark = [this, broker_epoch] {
     bool all = true;
     for (std::uint32_t dir = 0; dir < dirs_->paths().size(); ++dir) {

@@ -146,7 +146,7 @@ TEST_F(AppendFaultsTest, a_failed_write_is_cut_back_at_once) {
   expect_sound_log();
 }
 
-TEST_F(AppendFaultsTest, an_io_error_of_a_write_is_final_but_reads_go_on) {
+TEST_F(AppendFaultsTest, an_io_error_of_a_write_takes_the_log_dir_offline) {
   open();
   EXPECT_EQ(append_at_once(3), 3u);
   host_.disk().fail_nth(FileOperation::write, 1, EIO);
@@ -154,8 +154,14 @@ TEST_F(AppendFaultsTest, an_io_error_of_a_write_is_final_but_reads_go_on) {
   ASSERT_TRUE(host_.log().failure());
   EXPECT_EQ(append_at_once(3), 0u);
   EXPECT_EQ(results_[0]->error().error.code, ErrorCode::kafka_storage_error);
-  expect_sound_log();
+  EXPECT_TRUE(host_.log().is_offline());
+  const auto read = host_.read_all(Offset(0), host_.log().log_end());
+  ASSERT_FALSE(read.has_value());
+  EXPECT_EQ(read.error().code, ErrorCode::kafka_storage_error);
   EXPECT_FALSE(host_.wait(host_.log().close()).has_value());
+  host_.restart();
+  open();
+  expect_sound_log();
 }
 
 TEST_F(AppendFaultsTest, a_failed_cut_is_final) {

@@ -1,8 +1,35 @@
 #include "storage/dir_health.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "base/assert.h"
 
 namespace gregor::storage {
+
+bool is_passing(const Error& error) {
+  return error.os_error == ENOSPC || error.os_error == EDQUOT || error.os_error == EFBIG;
+}
+
+void DirHealth::fail(const std::string& directory, std::string_view what, const Error& error) {
+  auto failure = std::make_unique<const Error>(
+      Error{ErrorCode::kafka_storage_error,
+            fmt::format("the log dir {} is offline: {} failed: {}", directory, what, error.detail),
+            error.os_error});
+  const Error* none = nullptr;
+  if (!failure_.compare_exchange_strong(none, failure.get())) return;  // the first one stays
+  log::error("storage", "{}; its partitions are not served until the broker starts again",
+             failure.release()->detail);
+}
+
+const Error& DirHealth::failure() const {
+  const Error* failure = failure_.load(std::memory_order_acquire);
+  GREGOR_ASSERT(failure != nullptr);
+  return *failure;
+}
 
 bool DirHealth::is_healthy(runtime::Instant now) {
   const std::int64_t now_ns = now.time_since_epoch().count();
@@ -19,6 +46,7 @@ bool DirHealth::is_healthy(runtime::Instant now) {
 
 void DirHealth::wrote(std::uint64_t bytes, runtime::Instant start, runtime::Instant end) {
   dirty_bytes_.fetch_add(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
+  room_bytes_.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
   if (end - start > slow_write) {
     slow_until_ns_.store((end + recovery_time).time_since_epoch().count(),
                          std::memory_order_relaxed);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <mutex>
 
 #include "base/assert.h"
@@ -38,6 +39,12 @@ std::optional<std::string> disagreement(const MetaProperties& known, const LogDi
   return std::nullopt;
 }
 
+/// The device or its file system has gone, which is no matter of settings: other dirs may do.
+bool is_broken(const Error& error) {
+  const int code = error.os_error;
+  return code == EIO || code == EROFS || code == ENXIO || code == ENODEV || code == ESTALE;
+}
+
 std::optional<model::Offset> offset_in(const Checkpoint& checkpoint,
                                        const model::TopicPartition& partition) {
   const auto found = checkpoint.offsets.find(partition);
@@ -47,13 +54,17 @@ std::optional<model::Offset> offset_in(const Checkpoint& checkpoint,
 
 /// The one implementation of LogDirs.
 ///
-/// mutex_ guards where_, is_taken_, generation_ and the checkpoints and serialises create() and
-/// take(); it is held during their disk work, which runs in the I/O pool and not on the data path.
+/// spaces_mutex_ guards spaces_ and is_full of the dirs, for moments only; mutex_ guards where_,
+/// is_taken_, generation_ and the checkpoints and serialises create() and take(); it is held during
+/// their disk work, which runs in the I/O pool and not on the data path.
 class OpenLogDirs final : public LogDirs {
  public:
-  OpenLogDirs(runtime::FileSystem& files, std::vector<LogDir> dirs,
-              std::shared_ptr<ProducerRules> producers)
-      : files_(files), dirs_(std::move(dirs)), producers_(std::move(producers)) {
+  OpenLogDirs(runtime::FileSystem& files, std::vector<LogDir> dirs, LogDirsOptions options)
+      : files_(files),
+        dirs_(std::move(dirs)),
+        producers_(std::move(options.producers)),
+        reserve_bytes_(options.reserve_bytes),
+        spaces_(dirs_.size()) {
     for (const auto& dir : dirs_) paths_.push_back(dir.path);
   }
 
@@ -62,8 +73,18 @@ class OpenLogDirs final : public LogDirs {
       if (auto agreed = agree(dir); !agreed) return agreed;
     }
     for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
-      if (auto begun = dirs_[i].begin(files_); !begun) return begun;
-      if (auto found = take_partitions(i); !found) return found;
+      if (is_offline(i)) continue;
+      auto begun = dirs_[i].begin(files_);
+      if (begun) begun = take_partitions(i);
+      if (!begun && is_broken(begun.error())) {
+        note_failure(i, "reading it", begun.error());
+      } else if (!begun) {
+        return begun;
+      }
+    }
+    measure_room();
+    if (std::ranges::all_of(dirs_, [](const LogDir& dir) { return dir.health->has_failed(); })) {
+      return fail(dirs_.front().health->failure());
     }
     return {};
   }
@@ -75,6 +96,11 @@ class OpenLogDirs final : public LogDirs {
 
   const std::vector<std::string>& paths() const override { return paths_; }
   MetaProperties meta() const override { return meta_; }
+  std::vector<LogDirState> states() const override;
+  bool has_failed() const override {
+    return std::ranges::any_of(dirs_, [](const LogDir& dir) { return dir.health->has_failed(); });
+  }
+  void measure_room() override;
   bool was_clean(std::uint32_t log_dir) const override { return dirs_.at(log_dir).was_clean; }
   const std::vector<FoundPartition>& partitions() const override { return found_; }
 
@@ -104,11 +130,21 @@ class OpenLogDirs final : public LogDirs {
   Result<void> drop_from_checkpoints(const model::TopicPartition& partition);
   Result<void> agree(const LogDir& dir);
   Result<void> take_partitions(std::uint32_t log_dir);
-  [[nodiscard]] std::uint32_t emptiest_dir() const;
+  [[nodiscard]] bool is_offline(std::uint32_t log_dir) const {
+    return dirs_[log_dir].health->has_failed();
+  }
+  void note_failure(std::uint32_t log_dir, std::string_view what, const Error& error) {
+    if (!is_passing(error)) dirs_[log_dir].health->fail(paths_[log_dir], what, error);
+  }
+  Result<std::unique_ptr<LoadedLog>> create_in(std::uint32_t log_dir, LoadRequest request);
+  [[nodiscard]] std::optional<std::uint32_t> emptiest_dir() const;
 
   runtime::FileSystem& files_;
   std::vector<LogDir> dirs_;
   const std::shared_ptr<ProducerRules> producers_;
+  const std::int64_t reserve_bytes_;
+  mutable std::mutex spaces_mutex_;  // guards spaces_
+  std::vector<runtime::SpaceInfo> spaces_;
   std::vector<std::string> paths_;
   MetaProperties meta_;
   std::vector<FoundPartition> found_;
@@ -119,10 +155,53 @@ class OpenLogDirs final : public LogDirs {
   std::uint64_t generation_ = 0;
 };
 
+std::vector<LogDirState> OpenLogDirs::states() const {
+  std::vector<LogDirState> states;
+  const std::lock_guard<std::mutex> lock(spaces_mutex_);
+  for (std::size_t i = 0; i < dirs_.size(); ++i) {
+    const DirHealth& health = *dirs_[i].health;
+    LogDirState state{paths_[i], std::nullopt, health.has_room(), spaces_[i]};
+    if (health.has_failed()) state.failure = health.failure();
+    states.push_back(std::move(state));
+  }
+  return states;
+}
+
+void OpenLogDirs::measure_room() {
+  for (std::size_t i = 0; i < dirs_.size(); ++i) {
+    DirHealth& health = *dirs_[i].health;
+    if (health.has_failed()) continue;
+    const auto space = files_.space(paths_[i]);
+    if (!space) continue;  // whoever writes next learns what is wrong
+    const std::lock_guard<std::mutex> lock(spaces_mutex_);
+    spaces_[i] = *space;
+    const std::uint64_t free_bytes = std::min<std::uint64_t>(space->usable_bytes, INT64_MAX);
+    const std::int64_t room = static_cast<std::int64_t>(free_bytes) - reserve_bytes_;
+    const bool had_room = !dirs_[i].is_full;
+    health.set_room(room);
+    dirs_[i].is_full = room <= 0;
+    if (had_room && room <= 0) {
+      log::error("storage",
+                 "log dir {}: the disk is full: {} bytes are free, {} are kept in reserve; nothing "
+                 "is appended until there is room",
+                 paths_[i], space->usable_bytes, reserve_bytes_);
+    } else if (!had_room && room > 0) {
+      log::info("storage", "log dir {}: there is room again, {} bytes are free", paths_[i],
+                space->usable_bytes);
+    }
+  }
+}
+
 Result<void> OpenLogDirs::take_locked() {
   if (is_taken_) return {};
-  for (auto& dir : dirs_) {
-    if (auto taken = dir.take(files_); !taken) return taken;
+  for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
+    if (is_offline(i)) continue;
+    auto taken = dirs_[i].take(files_);
+    if (!taken && is_broken(taken.error())) {
+      note_failure(i, "removing the clean-shutdown marker", taken.error());
+    } else if (!taken) {
+      return taken;
+    }
   }
   is_taken_ = true;
   return {};
@@ -130,10 +209,15 @@ Result<void> OpenLogDirs::take_locked() {
 
 /// What a deleted partition of that name left there would be taken for the new one's after a crash.
 Result<void> OpenLogDirs::drop_from_checkpoints(const model::TopicPartition& partition) {
-  for (auto& dir : dirs_) {
+  for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
+    LogDir& dir = dirs_[i];
     for (Checkpoint* checkpoint :
          {&dir.recovery_points, &dir.log_starts, &dir.high_watermarks, &dir.first_dirty}) {
-      if (auto done = drop_from_checkpoint(files_, *checkpoint, partition); !done) return done;
+      if (is_offline(i)) break;
+      auto done = drop_from_checkpoint(files_, *checkpoint, partition);
+      if (done) continue;
+      note_failure(i, "writing a checkpoint", done.error());
+      if (is_passing(done.error())) return done;
     }
   }
   return {};
@@ -177,7 +261,7 @@ Result<void> OpenLogDirs::write_meta(std::int32_t broker_id, const std::string& 
     if (auto what = disagreement(wanted, dir)) return refuse(std::move(*what));
   }
   for (auto& dir : dirs_) {
-    if (dir.meta.broker_id && dir.meta.cluster_id) continue;
+    if (dir.health->has_failed() || (dir.meta.broker_id && dir.meta.cluster_id)) continue;
     MetaProperties complete = dir.meta;
     complete.broker_id = broker_id;
     complete.cluster_id = cluster_id;
@@ -211,11 +295,18 @@ Result<std::unique_ptr<LoadedLog>> OpenLogDirs::load(
   return load_log(files_, request);
 }
 
-std::uint32_t OpenLogDirs::emptiest_dir() const {
+/// Of those that are not offline; one that has room before one that has none.
+std::optional<std::uint32_t> OpenLogDirs::emptiest_dir() const {
   std::vector<std::size_t> counts(dirs_.size());
   for (const auto& [partition, log_dir] : where_) ++counts[log_dir];
-  return static_cast<std::uint32_t>(std::min_element(counts.begin(), counts.end()) -
-                                    counts.begin());
+  std::optional<std::uint32_t> best;
+  const auto rank = [&](std::uint32_t i) {
+    return std::pair(!dirs_[i].health->has_room(), counts[i]);
+  };
+  for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
+    if (!is_offline(i) && (!best || rank(i) < rank(*best))) best = i;
+  }
+  return best;
 }
 
 Result<std::unique_ptr<LoadedLog>> OpenLogDirs::create(
@@ -230,19 +321,30 @@ Result<std::unique_ptr<LoadedLog>> OpenLogDirs::create(
     return fail(std::move(dropped.error()));
   }
   ++generation_;
-  const std::uint32_t log_dir = emptiest_dir();
   LoadRequest request;
   request.partition = partition;
-  request.directory = join_path(paths_[log_dir], model::to_string(partition));
   request.config = std::move(config);
-  request.health = dirs_[log_dir].health;
   request.producer_rules = producers_;
   request.topic_id = topic_id;
+  for (;;) {
+    const auto log_dir = emptiest_dir();
+    if (!log_dir) return fail(dirs_.front().health->failure());
+    auto made = create_in(*log_dir, request);
+    if (made || !is_offline(*log_dir)) return made;
+  }
+}
+
+/// What fails for good takes the dir offline.
+Result<std::unique_ptr<LoadedLog>> OpenLogDirs::create_in(std::uint32_t log_dir,
+                                                          LoadRequest request) {
+  request.directory = join_path(paths_[log_dir], model::to_string(request.partition));
+  request.health = dirs_[log_dir].health;
   auto made = create_log(files_, request);
   if (made) {
-    where_.emplace(partition, log_dir);
+    where_.emplace(request.partition, log_dir);
     return made;
   }
+  note_failure(log_dir, "making a partition", made.error());
   if (auto removed = remove_folder(files_, request.directory); !removed) {
     log::warn("storage", "{}: what was made of it can't be removed: {}", request.directory,
               removed.error().detail);
@@ -304,11 +406,16 @@ Result<void> OpenLogDirs::write_checkpoints(std::uint32_t log_dir,
     return fail(ErrorCode::operation_not_attempted, "partitions were made or removed meanwhile");
   }
   LogDir& dir = dirs_.at(log_dir);
-  auto wrote = write_checkpoint(files_, dir.recovery_points, checkpoints.recovery_points);
-  if (!wrote) return wrote;
-  wrote = write_checkpoint(files_, dir.log_starts, checkpoints.log_starts);
-  if (!wrote) return wrote;
-  return write_checkpoint(files_, dir.high_watermarks, checkpoints.high_watermarks);
+  if (is_offline(log_dir)) return {};
+  Result<void> wrote;
+  if (checkpoints.with_recovery_points) {
+    // These first: a start must not lie behind the end that recovery finds.
+    wrote = write_checkpoint(files_, dir.recovery_points, checkpoints.recovery_points);
+    if (wrote) wrote = write_checkpoint(files_, dir.log_starts, checkpoints.log_starts);
+  }
+  if (wrote) wrote = write_checkpoint(files_, dir.high_watermarks, checkpoints.high_watermarks);
+  if (!wrote) note_failure(log_dir, "writing a checkpoint", wrote.error());
+  return wrote;
 }
 
 std::optional<model::Offset> OpenLogDirs::first_dirty(
@@ -337,18 +444,23 @@ Result<void> OpenLogDirs::write_first_dirty(const model::TopicPartition& partiti
     return at == where_.end() || at->second != log_dir->second;
   });
   offsets[partition] = offset;
-  return write_checkpoint(files_, checkpoint, offsets);
+  auto wrote = write_checkpoint(files_, checkpoint, offsets);
+  if (!wrote) note_failure(log_dir->second, "writing a checkpoint", wrote.error());
+  return wrote;
 }
 
 Result<void> OpenLogDirs::write_clean_shutdown_marker(std::uint32_t log_dir,
                                                       std::int64_t broker_epoch) {
+  if (is_offline(log_dir)) return fail(dirs_[log_dir].health->failure());
   return replace_small_file(files_, join_path(dirs_.at(log_dir).path, names::clean_shutdown),
                             fmt::format(R"({{"version":0,"brokerEpoch":{}}})", broker_epoch));
 }
 
 std::vector<std::string> OpenLogDirs::deleted_folders() const {
   std::vector<std::string> deleted;
-  for (const auto& path : paths_) {
+  for (std::uint32_t i = 0; i < dirs_.size(); ++i) {
+    if (is_offline(i)) continue;
+    const std::string& path = paths_[i];
     const auto entries = files_.list(path);
     if (!entries) {
       log::warn("storage", "{} can't be listed: {}", path, entries.error().detail);
@@ -380,10 +492,18 @@ Result<std::unique_ptr<LogDirs>> LogDirs::open(runtime::FileSystem& files, LogDi
   std::vector<LogDir> dirs;
   for (const auto& path : options.paths) {
     auto dir = LogDir::open(files, path);
+    if (!dir && is_broken(dir.error()) && options.paths.size() > 1) {
+      LogDir offline;
+      offline.path = path;
+      offline.health = std::make_shared<DirHealth>();
+      offline.health->fail(path, "opening it", dir.error());
+      dirs.push_back(std::move(offline));
+      continue;
+    }
     if (!dir) return fail(std::move(dir.error()));
     dirs.push_back(std::move(*dir));
   }
-  auto opened = std::make_unique<OpenLogDirs>(files, std::move(dirs), std::move(options.producers));
+  auto opened = std::make_unique<OpenLogDirs>(files, std::move(dirs), std::move(options));
   if (auto begun = opened->begin(); !begun) return fail(std::move(begun.error()));
   return opened;
 }

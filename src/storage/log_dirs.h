@@ -24,6 +24,15 @@ struct LogDirsOptions {
   std::vector<std::string> paths;                      ///< log.dirs
   std::uint32_t recovery_threads_per_dir = 1;          ///< num.recovery.threads.per.data.dir
   std::shared_ptr<ProducerRules> producers = nullptr;  ///< shared by all logs; nullptr: no limits
+  std::int64_t reserve_bytes = 0;  ///< free room of a volume that appends leave alone
+};
+
+/// How a log dir is doing.
+struct LogDirState {
+  std::string path;
+  std::optional<Error> failure;  ///< it is not used any more
+  bool has_room = true;          ///< for appends
+  runtime::SpaceInfo space;      ///< when it was measured last
 };
 
 /// What meta.properties says; fields that are absent are empty.
@@ -47,12 +56,17 @@ struct DirCheckpoints {
   /// LogDirs::generation() before the positions were read; nullopt: nothing is made or forgotten
   /// meanwhile.
   std::optional<std::uint64_t> generation;
+  /// False: only high_watermarks are written; the others are due less often.
+  bool with_recovery_points = true;
   std::map<model::TopicPartition, model::Offset> recovery_points;
   std::map<model::TopicPartition, model::Offset>
       log_starts;  ///< only those above their first segment's base offset
   std::map<model::TopicPartition, model::Offset> high_watermarks;
 };
 
+/// A dir that fails, at start or later, goes offline until the process ends: its partitions answer
+/// kafka_storage_error, the other dirs go on. Only if all have failed is a start refused.
+///
 /// Thread: its functions block and are called from the I/O pool (or before the shards start); calls
 /// for one log dir must not overlap except load().
 /// Order at start: open -> meta() checks, write_meta -> take -> load (any number in parallel) ->
@@ -62,6 +76,7 @@ class LogDirs {
   /// Makes missing directories, takes the locks, reads meta.properties and the checkpoints, notes
   /// the clean-shutdown markers, finds the partitions. A start that is refused after it has changed
   /// nothing.
+  /// A dir whose device fails (EIO, a read-only file system) is offline from the start.
   /// @errors kafka_storage_error: locked by another process, not a directory, unreadable, KRaft's
   /// meta.properties
   ///         (version 1, with a hint), two dirs that disagree
@@ -79,6 +94,12 @@ class LogDirs {
   /// Writes meta.properties (version 0) to every dir that lacks it or lacks a field. @durable yes.
   [[nodiscard]] virtual Result<void> write_meta(std::int32_t broker_id,
                                                 const std::string& cluster_id) = 0;
+  /// In the order of paths(). Thread: any; does not block.
+  [[nodiscard]] virtual std::vector<LogDirState> states() const = 0;
+  /// True if a dir is offline: then a partition that is not found may lie in it. Thread: any.
+  [[nodiscard]] virtual bool has_failed() const = 0;
+  /// Looks how much room each volume has; says once when one is full and when it no longer is.
+  virtual void measure_room() = 0;
   [[nodiscard]] virtual bool was_clean(std::uint32_t log_dir) const = 0;
   [[nodiscard]] virtual const std::vector<FoundPartition>& partitions() const = 0;
 
@@ -86,7 +107,8 @@ class LogDirs {
   /// parallel.
   [[nodiscard]] virtual Result<std::unique_ptr<LoadedLog>> load(
       const FoundPartition& found, std::shared_ptr<const config::TopicConfig> config) = 0;
-  /// Makes the folder of a new partition in the dir with the fewest partitions and an empty log at
+  /// Makes the folder of a new partition in the dir with the fewest partitions that is not offline,
+  /// in another one if that fails meanwhile, and an empty log at
   /// offset 0. Serialised inside. @durable yes: the folder's entry is synced.
   [[nodiscard]] virtual Result<std::unique_ptr<LoadedLog>> create(
       const model::TopicPartition& partition, model::Uuid topic_id,
@@ -112,7 +134,7 @@ class LogDirs {
   [[nodiscard]] virtual std::uint64_t generation() const = 0;
   /// Rewrites the checkpoint files of one dir that changed (tmp, sync, rename, sync dir).
   /// @errors operation_not_attempted: the generation is another one by now; read the positions
-  /// again
+  /// again. What fails for good takes the dir offline; nothing is done for one that is
   [[nodiscard]] virtual Result<void> write_checkpoints(std::uint32_t log_dir,
                                                        const DirCheckpoints& checkpoints) = 0;
   /// Up to where a log has been compacted; nullopt: never.

@@ -276,7 +276,7 @@ TEST_F(LogDirsTest, checkpoints_are_written_when_they_change) {
   ASSERT_TRUE(dirs->write_checkpoints(0, checkpoints).has_value());
   EXPECT_EQ(node_.disk().effectful_count(), writes);
   checkpoints.high_watermarks[{"t", PartitionIndex(0)}] = Offset(4);
-  node_.disk().fail_nth(FileOperation::rename, 1, EIO);
+  node_.disk().fail_nth(FileOperation::rename, 1, ENOSPC);
   EXPECT_FALSE(dirs->write_checkpoints(0, checkpoints).has_value());
   ASSERT_TRUE(dirs->write_checkpoints(0, checkpoints).has_value());
   EXPECT_EQ(read("/data/replication-offset-checkpoint"), "0\n1\nt 0 4\n");

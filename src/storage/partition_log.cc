@@ -62,19 +62,29 @@ PartitionLog::State::State(runtime::Shard& shard, LoadedLog loaded)
   if (loaded.last) take_end(std::move(*loaded.last));
 }
 
-std::optional<Error> PartitionLog::State::read_refusal() const {
+std::optional<Error> PartitionLog::State::closed_refusal() const {
   if (!is_closing_) return std::nullopt;
   return Error{ErrorCode::kafka_storage_error,
                fmt::format("the log of {} is closed", partition_name_)};
+}
+
+std::optional<Error> PartitionLog::State::read_refusal() const {
+  if (health_->has_failed()) return health_->failure();
+  return closed_refusal();
 }
 
 std::optional<Error> PartitionLog::State::append_refusal() const {
   return failure ? failure : read_refusal();
 }
 
+bool PartitionLog::State::note_offline() {
+  if (!health_->has_failed()) return false;
+  if (!failure) failure = health_->failure();
+  return true;
+}
+
 void PartitionLog::State::fail_for_good(const Error& error, std::string_view what) {
-  log::error("storage", "{}: {} failed, nothing is appended any more: {}", directory, what,
-             error.detail);
+  health_->fail(parent_directory(directory), what, error);
   if (failure) return;
   failure = Error{ErrorCode::kafka_storage_error,
                   fmt::format("{}: {} failed: {}", directory, what, error.detail), error.os_error};
@@ -126,6 +136,7 @@ Task<Result<void>> PartitionLog::State::save_epochs() {
   auto saved = co_await std::move(saving);
   is_saving_epochs_ = false;
   if (!saved) are_epochs_unsaved_ = true;
+  if (!saved && !is_passing(saved.error())) fail_for_good(saved.error(), "writing leader epochs");
   epochs_saved_.wake_all();
   co_return saved;
 }
@@ -248,12 +259,17 @@ PartitionLog::EpochEnd PartitionLog::end_of_epoch(LeaderEpoch epoch) const {
 
 void PartitionLog::set_config(std::shared_ptr<const config::TopicConfig> config) {
   GREGOR_ASSERT(config != nullptr);
-  state_->config = std::move(config);
+  state_->set_config(std::move(config));
 }
 
 std::optional<model::Uuid> PartitionLog::topic_id() const { return state_->topic_id; }
 const model::TopicPartition& PartitionLog::partition() const { return state_->partition; }
 const std::string& PartitionLog::directory() const { return state_->directory; }
-const std::optional<Error>& PartitionLog::failure() const { return state_->failure; }
+bool PartitionLog::is_offline() const { return state_->note_offline(); }
+
+const std::optional<Error>& PartitionLog::failure() const {
+  state_->note_offline();
+  return state_->failure;
+}
 
 }  // namespace gregor::storage

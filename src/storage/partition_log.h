@@ -137,7 +137,7 @@ class PartitionLog {
   /// record_list_too_large,
   ///          unsupported_compression_type, out_of_order_sequence_number,
   ///          invalid_producer_epoch, invalid_txn_state (a batch outside of the producer's open
-  ///          transaction), kafka_storage_error
+  ///          transaction), kafka_storage_error (the log dir has failed, or has no room)
   /// @durable page cache; the disk if flush.messages asked for it
   runtime::Task<AppendResult<AppendInfo>> append(ByteSpan batch, model::LeaderEpoch epoch);
   /// Appends the marker that ends a producer's transaction, as the leader; its timestamp is set
@@ -259,8 +259,11 @@ class PartitionLog {
 
   [[nodiscard]] const model::TopicPartition& partition() const;
   [[nodiscard]] const std::string& directory() const;  ///< path of the folder
-  /// Set once a write or sync failed for good: every later append fails with it.
+  /// Set once a change of its files failed for good, or one of another log in its log dir:
+  /// everything fails with it, reads as well.
   [[nodiscard]] const std::optional<Error>& failure() const;
+  /// Its log dir has failed.
+  [[nodiscard]] bool is_offline() const;
 
  private:
   class State;

@@ -1,8 +1,11 @@
 // Stage: an append is validated, waits for its turn, is given its offsets and is queued.
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "base/assert.h"
 #include "model/record_batch.h"
+#include "storage/file_names.h"
 #include "storage/partition_log_state.h"
 #include "storage/planted_bug.h"
 
@@ -29,6 +32,13 @@ Task<AppendResult<AppendInfo>> PartitionLog::State::append(std::shared_ptr<State
   State& s = *self;
   const Operation running(s);
   if (auto refusal = s.append_refusal()) co_return refused(std::move(*refusal));
+  // Markers end what is open and are small: they may take of what is kept in reserve.
+  if (!input.marker && !s.health_->has_room()) {
+    if (s.counters != nullptr) ++s.counters->failed_appends;
+    co_return refused({ErrorCode::kafka_storage_error,
+                       fmt::format("the disk of {} is full", parent_directory(s.directory)),
+                       ENOSPC});
+  }
   // The ticket is drawn before anything can suspend: appends are staged in the order of their
   // calls.
   const std::uint64_t ticket = s.next_ticket_++;

@@ -21,6 +21,9 @@ namespace {
 // so many bytes the indexes go along, for the recovery point to move and recovery to stay short.
 constexpr std::uint64_t data_only_bytes_max = std::uint64_t{64} << 20;
 
+// Longer than anything runs: never.
+constexpr std::int64_t flush_ms_max = std::int64_t{100} * 365 * 86'400'000;
+
 Result<void> sync_one(runtime::FileSystem& files, const std::shared_ptr<runtime::File>& open,
                       const std::string& path) {
   if (open) return open->sync_data();
@@ -172,6 +175,33 @@ Task<void> PartitionLog::State::flush_old_segments() {
   is_background_flush_running_ = false;
 }
 
+/// After a write: what is not synced yet is synced flush.ms later at the latest.
+void PartitionLog::State::arm_flush_timer() {
+  if (config->flush_ms > flush_ms_max || flush_timer_ != 0 || is_closing_) return;
+  const auto due = shard_.clock().now() + std::chrono::milliseconds(config->flush_ms);
+  flush_timer_ = shard_.start_timer(due, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->flush_timer_ = 0;
+    if (!self->is_closing_) self->tasks_.spawn(self->flush_in_time());
+  });
+}
+
+Task<void> PartitionLog::State::flush_in_time() {
+  auto flushing = flush_to(log_end, FlushScope::data);
+  const auto flushed = co_await std::move(flushing);
+  // A sync that failed has taken the log dir offline; anything else passes.
+  if (!flushed && !failure) arm_flush_timer();
+}
+
+void PartitionLog::State::set_config(std::shared_ptr<const config::TopicConfig> next) {
+  const bool is_sooner = next->flush_ms < config->flush_ms;
+  config = std::move(next);
+  if (!is_sooner || flushed_end_ == log_end) return;
+  shard_.cancel_timer(std::exchange(flush_timer_, 0));
+  arm_flush_timer();
+}
+
 Task<Result<void>> PartitionLog::State::flush(std::shared_ptr<State> self) {
   State& s = *self;
   const Operation running(s);
@@ -217,6 +247,7 @@ void PartitionLog::State::close_files() {
 }
 
 bool PartitionLog::State::release_files() {
+  if (note_offline()) return false;
   const bool is_idle = operations_ == 0 && queue_.empty() && !is_writing_ && !is_opening_ &&
                        !is_flushing_ && !is_background_flush_running_;
   if (!is_idle || is_closing_) return false;
@@ -231,10 +262,12 @@ bool PartitionLog::State::release_files() {
 
 Task<Result<void>> PartitionLog::State::close(std::shared_ptr<State> self) {
   State& s = *self;
-  if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
+  if (auto refusal = s.closed_refusal()) co_return fail(std::move(*refusal));
   s.is_closing_ = true;
+  s.shard_.cancel_timer(std::exchange(s.flush_timer_, 0));
   auto idling = s.wait_until_idle();
   co_await std::move(idling);
+  s.note_offline();
   auto finishing = s.finish();
   auto finished = co_await std::move(finishing);
   s.close_files();
@@ -244,8 +277,9 @@ Task<Result<void>> PartitionLog::State::close(std::shared_ptr<State> self) {
 Task<Result<std::string>> PartitionLog::State::retire(std::shared_ptr<State> self,
                                                       std::string unique_suffix) {
   State& s = *self;
-  if (auto refusal = s.read_refusal()) co_return fail(std::move(*refusal));
+  if (auto refusal = s.closed_refusal()) co_return fail(std::move(*refusal));
   s.is_closing_ = true;
+  s.shard_.cancel_timer(std::exchange(s.flush_timer_, 0));
   auto idling = s.wait_until_idle();
   co_await std::move(idling);
   const std::string parent = parent_directory(s.directory);

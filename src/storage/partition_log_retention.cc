@@ -235,6 +235,7 @@ Task<Result<bool>> PartitionLog::State::roll_active() {
   auto rolled = co_await std::move(rolling);
   end_writing();
   if (rolled) co_return true;
+  if (!is_passing(rolled.error())) fail_for_good(rolled.error(), "making a segment");
   log::warn("storage", "{}: the active segment can't be deleted: {}", directory,
             rolled.error().detail);
   co_return false;
@@ -292,7 +293,9 @@ Task<Result<void>> PartitionLog::State::take_out(std::size_t count, DeletionReas
   }
   log::info("storage", "{}: {} segments with {} bytes are deleted, it starts at {} now: {}",
             directory, renamed.segments, bytes, log_start.value(), text_of(reason, *config));
-  if (!renamed.outcome) {
+  if (!renamed.outcome && !is_passing(renamed.outcome.error())) {
+    fail_for_good(renamed.outcome.error(), "deleting segments");
+  } else if (!renamed.outcome) {
     log::warn("storage", "{}: {} segments below its start stay for now: {}", directory,
               count - renamed.segments, renamed.outcome.error().detail);
   }

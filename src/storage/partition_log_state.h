@@ -155,6 +155,10 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   [[nodiscard]] bool is_closing() const { return is_closing_; }
   static runtime::Task<Result<std::vector<std::string>>> replace_segments(
       std::shared_ptr<State> self, CleanedSegment cleaned);
+  /// New settings from now on.
+  void set_config(std::shared_ptr<const config::TopicConfig> next);
+  /// True once its log dir has failed; `failure` says why then.
+  bool note_offline();
   bool release_files();
   static runtime::Task<Result<void>> close(std::shared_ptr<State> self);
   static runtime::Task<Result<std::string>> retire(std::shared_ptr<State> self,
@@ -203,7 +207,8 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
 
   [[nodiscard]] Segment& active() { return segments.back(); }
   [[nodiscard]] SegmentPlace place(model::Offset base) const { return {directory, base}; }
-  /// Why nothing may be read, or appended, any more; nullopt if it may.
+  /// Why nothing may be done, read, or changed any more; nullopt if it may.
+  [[nodiscard]] std::optional<Error> closed_refusal() const;
   [[nodiscard]] std::optional<Error> read_refusal() const;
   [[nodiscard]] std::optional<Error> append_refusal() const;
   void fail_for_good(const Error& error, std::string_view what);
@@ -270,6 +275,8 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   runtime::Task<Result<void>> flush_to(model::Offset target, FlushScope scope);
   runtime::Task<Result<void>> flush_once(FlushScope scope);
   void flush_in_background();
+  void arm_flush_timer();
+  runtime::Task<void> flush_in_time();
   runtime::Task<void> flush_old_segments();
   runtime::Task<Result<void>> save_epochs();
   runtime::Task<void> wait_until_idle();
@@ -350,6 +357,7 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   WaitList flushed_;
   bool has_unsynced_entries_ = false;
   bool is_background_flush_running_ = false;
+  runtime::TimerId flush_timer_ = 0;  ///< of flush.ms, for the oldest record that is not synced
   bool are_epochs_unsaved_ = false;
   bool is_saving_epochs_ = false;
   WaitList epochs_saved_;

@@ -21,11 +21,6 @@ constexpr std::size_t run_appends_max = 512;
 // What a shard copies into the page cache in one go: about 2 ms.
 constexpr std::uint64_t run_bytes_max = std::uint64_t{4} << 20;
 
-/// The disk is full, which passes; anything else that a write reports does not.
-bool is_passing(const Error& error) {
-  return error.os_error == ENOSPC || error.os_error == EDQUOT || error.os_error == EFBIG;
-}
-
 }  // namespace
 
 void PartitionLog::State::schedule_write() {
@@ -62,6 +57,7 @@ Task<void> PartitionLog::State::write_slowly() {
       auto rolling = roll(queue_.front()->first);
       auto rolled = co_await std::move(rolling);
       if (!rolled) {
+        if (!is_passing(rolled.error())) fail_for_good(rolled.error(), "making a segment");
         fail_staged(rolled.error(), finished);
         resume_later(std::move(finished));
       } else if (health_->is_healthy(shard_.clock().now())) {
@@ -204,6 +200,7 @@ void PartitionLog::State::finish_run(std::vector<std::coroutine_handle<>>& finis
   run_.appends.clear();
   if (!duplicates_.empty()) settle_duplicates(std::nullopt, finished);
   if (queue_.empty()) unawaited_.clear();
+  arm_flush_timer();
   if (log_end_callback) log_end_callback(log_end);
 }
 

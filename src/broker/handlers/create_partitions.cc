@@ -42,6 +42,16 @@ runtime::Task<protocol::CreatePartitionsResponse> CreatePartitionsHandler::handl
     refused.error_code = ErrorCode::topic_authorization_failed;
     answer.results.push_back(refused);
   }
+  if (const auto refusal = home.creation_refusal(); refusal && !request.validate_only) {
+    for (const auto& topic : topics) {
+      Response::CreatePartitionsTopicResult row;
+      row.name = context.keep(topic.name);
+      row.error_code = refusal->code;
+      row.error_message = context.keep(refusal->detail);
+      answer.results.push_back(row);
+    }
+    co_return answer;
+  }
   CreateOptions options;
   options.validate_only = request.validate_only;
   options.deadline = home.shard().clock().now();

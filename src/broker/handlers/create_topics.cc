@@ -75,6 +75,16 @@ runtime::Task<protocol::CreateTopicsResponse> CreateTopicsHandler::handle(
     if (authorize(context, Action::create, ResourceType::topic, topic.name))
       topics.push_back(to_topic(topic));
   }
+  if (const auto refusal = home.creation_refusal(); refusal && !request.validate_only) {
+    for (controller::TopicRequest& topic : topics) {
+      TopicCreated refused;
+      refused.name = std::move(topic.name);
+      refused.error = refusal->code;
+      refused.message = refusal->detail;
+      answer.topics.push_back(to_row(context, std::move(refused)));
+    }
+    co_return answer;
+  }
   CreateOptions options;
   options.validate_only = request.validate_only;
   options.deadline = home.shard().clock().now();

@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.h"
 #include "broker/authorizer.h"
 #include "broker/broker_shard.h"
 
@@ -16,7 +15,6 @@ namespace {
 
 using Request = protocol::DescribeLogDirsRequest;
 using Response = protocol::DescribeLogDirsResponse;
-using Space = Result<runtime::SpaceInfo>;
 
 struct Log {
   model::TopicPartition partition;
@@ -69,15 +67,6 @@ runtime::Task<Sizes> sizes_of(BrokerShard& home, const Filter& filter) {
   co_return sizes;
 }
 
-void add_space(Response::DescribeLogDirsResult& row, const Space& space) {
-  if (space) {
-    row.total_bytes = static_cast<std::int64_t>(space->total_bytes);
-    row.usable_bytes = static_cast<std::int64_t>(space->usable_bytes);
-  } else {
-    log::warn("log dirs", "{}", space.error().detail);
-  }
-}
-
 }  // namespace
 
 runtime::Task<protocol::DescribeLogDirsResponse> DescribeLogDirsHandler::handle(
@@ -90,19 +79,23 @@ runtime::Task<protocol::DescribeLogDirsResponse> DescribeLogDirsHandler::handle(
   BrokerShard& home = context.shard;
   const Filter filter(request);
   const Sizes sizes = co_await sizes_of(home, filter);
-  const std::vector<std::string>& dirs = home.log_dirs();
-  runtime::FileSystem& files = home.shard().file_system();
-  auto measure = [&dirs, &files] {
-    std::vector<Space> spaces;
-    for (const std::string& dir : dirs) spaces.push_back(files.space(dir));
-    return spaces;
+  storage::LogDirs& dirs = home.log_dirs();
+  auto measure = [&dirs] {
+    dirs.measure_room();
+    return dirs.states();
   };
-  const std::vector<Space> spaces = co_await runtime::offload(home.shard(), measure);
-  for (std::size_t i = 0; i < dirs.size(); ++i) {
+  const auto states = co_await runtime::offload(home.shard(), measure);
+  for (const storage::LogDirState& state : states) {
     Response::DescribeLogDirsResult row;
-    row.log_dir = dirs[i];
-    add_space(row, spaces[i]);
-    const auto there = sizes.find(dirs[i]);
+    row.log_dir = context.keep(state.path);
+    if (state.failure) {
+      row.error_code = ErrorCode::kafka_storage_error;
+      answer.results.push_back(std::move(row));
+      continue;
+    }
+    row.total_bytes = static_cast<std::int64_t>(state.space.total_bytes);
+    row.usable_bytes = static_cast<std::int64_t>(state.space.usable_bytes);
+    const auto there = sizes.find(state.path);
     if (there != sizes.end()) {
       for (const auto& [topic, partitions] : there->second) {
         auto& topic_row = row.topics.emplace_back();

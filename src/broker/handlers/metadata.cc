@@ -85,6 +85,15 @@ Response::MetadataResponseTopic error_row(ErrorCode error, std::optional<std::st
 // its error.
 runtime::Task<std::vector<TopicCreated>> auto_create(BrokerShard& shard,
                                                      std::vector<std::string> names) {
+  if (const auto refusal = shard.creation_refusal()) {
+    std::vector<TopicCreated> refused(names.size());
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      refused[i].name = std::move(names[i]);
+      refused[i].error = refusal->code;
+      refused[i].message = refusal->detail;
+    }
+    co_return refused;
+  }
   std::vector<controller::TopicRequest> wanted;
   for (std::string& name : names) {
     if (name == model::consumer_offsets_topic) {

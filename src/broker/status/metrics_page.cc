@@ -157,6 +157,18 @@ void write_traffic(MetricsWriter& out, const Sums& all, const MetricsFacts& fact
     out.sample({{"code", fmt::format("{}", status)}}, number(count));
 }
 
+void write_dirs(MetricsWriter& out, const std::vector<storage::LogDirState>& dirs) {
+  out.family(MetricKind::gauge, "gregor_log_dir_offline",
+             "1 if the log dir has failed: its partitions are not served.");
+  for (const auto& dir : dirs) out.sample({{"dir", dir.path}}, dir.failure ? 1 : 0);
+  out.family(MetricKind::gauge, "gregor_log_dir_full",
+             "1 if nothing is appended, to keep a reserve of room on the disk.");
+  for (const auto& dir : dirs) out.sample({{"dir", dir.path}}, dir.has_room ? 0 : 1);
+  out.family(MetricKind::gauge, "gregor_log_dir_free_bytes", "Free room on the disk.");
+  for (const auto& dir : dirs)
+    out.sample({{"dir", dir.path}}, number(dir.failure ? 0 : dir.space.usable_bytes));
+}
+
 void write_logs(MetricsWriter& out, const Sums& all) {
   const storage::LogCounters& logs = all.counters.logs;
   counter(out, "gregor_log_appended_batches_total", "Record batches written.",
@@ -327,6 +339,7 @@ std::string metrics_text(const BrokerReport& report, const MetricsFacts& facts, 
   write_traffic(out, all, facts);
   write_logs(out, all);
   write_compaction(out, facts.compaction);
+  write_dirs(out, facts.log_dirs);
   if (detail != Detail::basic) {
     write_topics(out, all);
     write_lags(out, report.lags);

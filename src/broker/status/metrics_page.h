@@ -18,6 +18,7 @@ struct MetricsFacts {
   std::int64_t started_ms = 0;
   bool is_ready = false;
   LoadProgress loading;
+  std::vector<storage::LogDirState> log_dirs;
   runtime::ProcessUsage process;
   CompactionFigures compaction;
   std::size_t http_connections = 0;

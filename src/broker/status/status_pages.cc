@@ -41,6 +41,10 @@ http::Response plain(unsigned status, std::string_view text) {
 
 runtime::Task<bool> beat(runtime::ShardId) { co_return true; }
 
+std::vector<storage::LogDirState> states_of(const storage::LogDirs* dirs) {
+  return dirs == nullptr ? std::vector<storage::LogDirState>() : dirs->states();
+}
+
 std::vector<std::string> silent_shards(const BrokerReport& report) {
   std::vector<std::string> reasons;
   for (std::size_t i = 0; i < report.shards.size(); ++i) {
@@ -65,8 +69,12 @@ void write_progress(protocol::JsonWriter& json, const LoadProgress& progress) {
 }
 
 /// What keeps a broker from being ready, besides its phase.
-std::vector<std::string> reasons_of(const BrokerReport& report) {
+std::vector<std::string> reasons_of(const BrokerReport& report, const storage::LogDirs* dirs) {
   auto reasons = silent_shards(report);
+  for (const auto& state : states_of(dirs)) {
+    if (state.failure) reasons.push_back(state.failure->detail);
+    if (!state.has_room) reasons.push_back(fmt::format("the disk of {} is full", state.path));
+  }
   for (const auto& shard : report.shards) {
     if (!shard) continue;
     for (const auto& [dir, sums] : shard->dirs) {
@@ -143,7 +151,8 @@ runtime::Task<http::Response> StatusPages::ready(const http::Request& request) {
   const BrokerReport report =
       co_await gather_report(sources_.shared, sources_.connections, Detail::basic, limit);
   // After the round, so that a broker that stops meanwhile is not called ready.
-  auto reasons = phase_ == Phase::ready ? reasons_of(report) : silent_shards(report);
+  auto reasons =
+      phase_ == Phase::ready ? reasons_of(report, sources_.shared.log_dirs) : silent_shards(report);
   const LoadProgress& progress = sources_.partitions.progress();
   if (phase_ == Phase::recovering) {
     reasons.push_back(fmt::format("recovering logs: {} of {} partitions are loaded",
@@ -189,6 +198,7 @@ runtime::Task<http::Response> StatusPages::metrics(const http::Request& request)
   facts.loading = sources_.partitions.progress();
   if (sources_.shared.compaction != nullptr)
     facts.compaction = sources_.shared.compaction->figures();
+  facts.log_dirs = states_of(sources_.shared.log_dirs);
   if (server_ != nullptr) {
     facts.http_connections = server_->connections();
     facts.http_answers = server_->answers();
