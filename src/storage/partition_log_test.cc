@@ -80,9 +80,9 @@ TEST_F(PartitionLogTest, a_clean_start_reads_no_log) {
   const auto reads = host_.disk().count(FileOperation::read);
   const auto opens = host_.disk().count(FileOperation::open);
   open();
-  // meta is absent; two checkpoints, partition.metadata, the epochs and the newest producer
-  // snapshot are read, and no segment.
-  EXPECT_LE(host_.disk().count(FileOperation::open) - opens, 7u);
+  // meta and the cleaner's checkpoint are absent; two checkpoints, partition.metadata, the epochs
+  // and the newest producer snapshot are read, and no segment.
+  EXPECT_LE(host_.disk().count(FileOperation::open) - opens, 8u);
   EXPECT_LE(host_.disk().count(FileOperation::read) - reads, 6u);
   EXPECT_EQ(host_.log().log_end(), Offset(150));
   EXPECT_EQ(host_.log().recovery_point(), Offset(150));
