@@ -36,7 +36,7 @@ GroupShard::GroupShard(BrokerShard& shard)
 
 GroupShard::~GroupShard() = default;
 
-group::Moment GroupShard::now() const {
+group::Moment GroupShard::moment() const {
   runtime::Clock& clock = shard_.shard().clock();
   return {to_ms(clock.now()), clock.wall_ms()};
 }
@@ -74,9 +74,9 @@ void GroupShard::join(std::int32_t partition, const std::string& id, group::Join
     refused.member_id = std::move(request.member_id);
     return answer(request.request, std::move(refused));
   }
-  if (entry == nullptr) entry = &add(partition, id, group::Group(settings_, now()));
+  if (entry == nullptr) entry = &add(partition, id, group::Group(settings_, moment()));
   group::Effects effects;
-  entry->group.join(std::move(request), now(), effects);
+  entry->group.join(std::move(request), moment(), effects);
   perform(*entry, std::move(effects));
 }
 
@@ -88,7 +88,7 @@ void GroupShard::sync(std::int32_t partition, const std::string& id, group::Sync
     return answer(request.request, std::move(refused));
   }
   group::Effects effects;
-  entry->group.sync(std::move(request), now(), effects);
+  entry->group.sync(std::move(request), moment(), effects);
   perform(*entry, std::move(effects));
 }
 
@@ -96,7 +96,7 @@ ErrorCode GroupShard::heartbeat(std::int32_t partition, std::string_view id,
                                 const group::MemberClaim& member) {
   Entry* entry = find(partition, id);
   if (entry == nullptr) return ErrorCode::unknown_member_id;
-  const ErrorCode error = entry->group.heartbeat(member, now());
+  const ErrorCode error = entry->group.heartbeat(member, moment());
   arm(*entry);
   return error;
 }
@@ -106,7 +106,7 @@ std::vector<ErrorCode> GroupShard::leave(std::int32_t partition, std::string_vie
   Entry* entry = find(partition, id);
   if (entry == nullptr) return std::vector(leaving.size(), ErrorCode::unknown_member_id);
   group::Effects effects;
-  auto answers = entry->group.leave(leaving, now(), effects);
+  auto answers = entry->group.leave(leaving, moment(), effects);
   perform(*entry, std::move(effects));
   return answers;
 }
@@ -141,7 +141,7 @@ void GroupShard::bring_back(std::int32_t partition, const std::string& id,
                             const group::StoredGroup& content) {
   if (exists(partition, id)) return;
   group::Effects effects;
-  Entry& entry = add(partition, id, group::Group(settings_, content, now(), effects));
+  Entry& entry = add(partition, id, group::Group(settings_, content, moment(), effects));
   perform(entry, std::move(effects));
 }
 
@@ -211,7 +211,7 @@ void GroupShard::answer(group::RequestId request, GroupAnswer answer) {
 void GroupShard::note(Entry& entry, const group::effect::RebalanceBegan& began) {
   if (entry.rebalances.size() == rebalances_max) entry.rebalances.pop_front();
   RebalanceReport& report = entry.rebalances.emplace_back();
-  const group::Moment at = now();
+  const group::Moment at = moment();
   report.began_ms = at.wall_ms;
   report.reason = began.reason.substr(0, reason_max);
   entry.rebalance_began_ms = at.monotonic_ms;
@@ -224,7 +224,7 @@ void GroupShard::note(Entry& entry, const group::effect::RebalanceBegan& began) 
 void GroupShard::note(Entry& entry, const group::effect::RebalanceJoined& joined) {
   if (entry.rebalances.empty()) return;
   RebalanceReport& report = entry.rebalances.back();
-  report.took_ms = now().monotonic_ms - entry.rebalance_began_ms;
+  report.took_ms = moment().monotonic_ms - entry.rebalance_began_ms;
   report.generation = joined.generation;
   report.members = joined.members;
 }
@@ -247,7 +247,7 @@ runtime::Task<void> GroupShard::store(std::int32_t partition, std::string id, st
   if (error != ErrorCode::none)
     log::warn(component, "group {} could not be stored: {}", id, error_name(error));
   group::Effects effects;
-  entry->group.on_stored(what.id, error, now(), effects);
+  entry->group.on_stored(what.id, error, moment(), effects);
   perform(*entry, std::move(effects));
 }
 
@@ -274,7 +274,7 @@ void GroupShard::on_timer(std::int32_t partition, const std::string& id, std::ui
   GREGOR_ASSERT(entry != nullptr && entry->serial == serial);
   entry->timer = 0;
   group::Effects effects;
-  entry->group.on_time(now(), effects);
+  entry->group.on_time(moment(), effects);
   perform(*entry, std::move(effects));
 }
 
@@ -284,8 +284,9 @@ void GroupShard::take_over(std::int32_t partition, LoadedGroups groups) {
   for (auto& [id, content] : groups) {
     if (find(partition, id) != nullptr) continue;
     group::Effects effects;
-    Entry& entry = content ? add(partition, id, group::Group(settings_, *content, now(), effects))
-                           : add(partition, id, group::Group(settings_, now()));
+    Entry& entry = content
+                       ? add(partition, id, group::Group(settings_, *content, moment(), effects))
+                       : add(partition, id, group::Group(settings_, moment()));
     perform(entry, std::move(effects));
   }
 }
@@ -306,7 +307,7 @@ bool GroupShard::exists(std::int32_t partition, std::string_view id) const {
 }
 
 void GroupShard::ensure(std::int32_t partition, std::string_view id) {
-  if (!exists(partition, id)) add(partition, id, group::Group(settings_, now()));
+  if (!exists(partition, id)) add(partition, id, group::Group(settings_, moment()));
 }
 
 void GroupShard::remove(std::int32_t partition, std::string_view id) {
@@ -332,7 +333,7 @@ ErrorCode GroupShard::check_commit(std::int32_t partition, std::string_view id,
   if (entry == nullptr) return ErrorCode::unknown_member_id;
   const ErrorCode error = entry->group.validate_offset_commit(member);
   if (error != ErrorCode::none) return error;
-  entry->group.note_offset_commit(member.member_id, now());
+  entry->group.note_offset_commit(member.member_id, moment());
   arm(*entry);
   return error;
 }

@@ -122,7 +122,7 @@ class GroupShard final : public GroupsOfShard {
   };
   using Entries = std::map<std::string, std::unique_ptr<Entry>, std::less<>>;
 
-  [[nodiscard]] group::Moment now() const;
+  [[nodiscard]] group::Moment moment() const;
   [[nodiscard]] Entry* find(std::int32_t partition, std::string_view id) const;
   Entry& add(std::int32_t partition, std::string_view id, group::Group core);
   void drop(Entry& entry);
