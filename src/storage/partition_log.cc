@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -84,8 +85,13 @@ bool PartitionLog::State::note_offline() {
 }
 
 void PartitionLog::State::fail_for_good(const Error& error, std::string_view what) {
-  health_->fail(parent_directory(directory), what, error);
+  // Somebody took this log's files away: that says nothing of the disk, nor of other logs.
+  const bool is_missing = error.os_error == ENOENT;
+  if (!is_missing) health_->fail(parent_directory(directory), what, error);
   if (failure) return;
+  if (is_missing)
+    log::error("storage", "{}: {} failed, nothing is appended any more: {}", directory, what,
+               error.detail);
   failure = Error{ErrorCode::kafka_storage_error,
                   fmt::format("{}: {} failed: {}", directory, what, error.detail), error.os_error};
 }
