@@ -58,7 +58,7 @@ class MisplacedBatchesTest : public ::testing::TestWithParam<std::uint64_t> {
   void put(std::int64_t segment, const std::vector<std::int64_t>& bases) {
     Bytes bytes;
     for (const auto base : bases) {
-      test::append_to(bytes, stored_batch(base, {.records = 2, .timestamp = 1000 + base}));
+      test::append_to(bytes, stored_batch(base, {.records = 2, .timestamp = 1000 + base % 1000}));
     }
     test::write_file(host_.files(), host_.segment_path(segment, ".log"), bytes);
   }
