@@ -84,6 +84,19 @@ TEST(IndexView, finds_the_entry_below_at_every_size) {
   }
 }
 
+TEST(IndexView, an_entry_behind_the_last_offset_comes_out_below_the_base) {
+  const test::TemporaryDirectory directory;
+  runtime::real::PosixFileSystem files;
+  const auto file = *files.open(directory / "index", runtime::OpenMode::create);
+  const auto bytes = encode(OffsetEntry{Offset(395), 100}, Offset(0));
+  ASSERT_TRUE(file->write_at(0, bytes).has_value());
+  const Offset base(INT64_MAX - 95);
+  const auto last = OffsetIndexView{file, base, 1}.last();
+  ASSERT_TRUE(last.has_value() && last->has_value());
+  EXPECT_LT((*last)->offset, base);
+  EXPECT_EQ((*last)->position, 100U);
+}
+
 TEST(ReadValidPrefix, stops_at_the_zero_tail_and_at_garbage) {
   const test::TemporaryDirectory directory;
   runtime::real::PosixFileSystem files;

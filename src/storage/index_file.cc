@@ -19,11 +19,20 @@ std::int32_t relative_to(model::Offset base, model::Offset offset) {
   return static_cast<std::int32_t>(relative);
 }
 
+// What a damaged index says may lie behind the last offset that there is: that comes out below the
+// base, which no caller believes.
+model::Offset absolute(model::Offset base, std::int32_t relative) {
+  const auto sum = static_cast<std::uint64_t>(base.value()) +
+                   static_cast<std::uint64_t>(static_cast<std::int64_t>(relative));
+  return model::Offset(static_cast<std::int64_t>(sum));
+}
+
 OffsetEntry decode(const std::byte* at, model::Offset base, OffsetEntry /*kind*/) {
-  return {base + load_be<std::int32_t>(at), load_be<std::uint32_t>(at + 4)};
+  return {absolute(base, load_be<std::int32_t>(at)), load_be<std::uint32_t>(at + 4)};
 }
 TimeEntry decode(const std::byte* at, model::Offset base, TimeEntry /*kind*/) {
-  return {model::TimestampMs(load_be<std::int64_t>(at)), base + load_be<std::int32_t>(at + 8)};
+  return {model::TimestampMs(load_be<std::int64_t>(at)),
+          absolute(base, load_be<std::int32_t>(at + 8))};
 }
 
 template <class Entry>
