@@ -77,6 +77,12 @@ bool same_endpoints(const znode::BrokerRegistration& registration, const NodeDat
   return other && other->endpoints == registration.endpoints;
 }
 
+// The end of a call whose outcome stayed unknown; `last` says why (a full disk, say).
+tl::unexpected<Error> gave_up(const StoreFailure& last, std::string_view doing) {
+  return fail(ErrorCode::request_timed_out,
+              fmt::format("{}: gave up after {} tries: {}", doing, store_tries, last.detail));
+}
+
 }  // namespace
 
 Error to_error(const StoreFailure& failure, std::string_view doing) {
@@ -132,12 +138,14 @@ Task<Result<std::int64_t>> register_broker(runtime::Shard& shard, Store& store, 
   const auto data = znode::encode(registration);
   const auto ours =
       list({znode::op::Create{path, "", CreateMode::ephemeral}, znode::op::Set{path, data, 0}});
+  StoreFailure last;
   for (int tries = 0; tries < store_tries; ++tries) {
     auto made = co_await store.multi(ours);
     if (made) co_return made->front().stat.czxid;
     if (!is(made.error(), StoreError::node_exists) && !is(made.error(), StoreError::unknown)) {
       co_return fail(to_error(made.error(), "registering the broker"));
     }
+    last = std::move(made.error());
     auto there = co_await store.get(path, Watch::no);
     if (there && there->stat.ephemeral_owner == store.session_id()) co_return there->stat.czxid;
     if (there && !same_endpoints(registration, *there, path)) {
@@ -154,8 +162,7 @@ Task<Result<std::int64_t>> register_broker(runtime::Shard& shard, Store& store, 
       co_await pause(shard);
     }
   }
-  co_return fail(ErrorCode::request_timed_out,
-                 "the broker could not be registered in the metadata store");
+  co_return gave_up(last, "registering the broker in the metadata store");
 }
 
 namespace {
@@ -191,18 +198,21 @@ Task<Result<ElectionTry>> look_at_controller(runtime::Shard& shard, Store& store
 
 Task<Result<Election>> elect_controller(runtime::Shard& shard, Store& store, model::BrokerId id) {
   const std::string epoch_path(znode::path::controller_epoch);
+  StoreFailure last;
   for (int tries = 0; tries < store_tries; ++tries) {
     auto read = co_await store.get(epoch_path, Watch::no);
     if (!read && is(read.error(), StoreError::no_node)) {
       auto first =
           persistent(epoch_path, znode::encode_controller_epoch(model::ControllerEpoch(0)));
       auto made = co_await store.create(std::move(first));
-      if (!made && is(made.error(), StoreError::unknown)) co_await pause(shard);
+      if (!made) last = std::move(made.error());
+      if (!made && is(last, StoreError::unknown)) co_await pause(shard);
       continue;
     }
     if (!read) {
       if (!is(read.error(), StoreError::unknown))
         co_return fail(to_error(read.error(), "reading the controller epoch"));
+      last = std::move(read.error());
       co_await pause(shard);
       continue;
     }
@@ -216,12 +226,13 @@ Task<Result<Election>> elect_controller(runtime::Shard& shard, Store& store, mod
                              read->stat.version}});
     auto done = co_await store.multi(std::move(operations));
     if (done) co_return won;
+    last = std::move(done.error());
     // Also after `unknown`: a node of ours is removed and the election is held again, which costs
     // only an epoch.
     auto looked = co_await look_at_controller(shard, store, id, won.epoch_version - 1);
     if (!looked) co_return fail(looked.error());
   }
-  co_return fail(ErrorCode::request_timed_out, "no controller could be elected");
+  co_return gave_up(last, "electing a controller");
 }
 
 Task<StoreResult<std::map<model::BrokerId, model::BrokerImage>>> read_brokers(Store& store) {
