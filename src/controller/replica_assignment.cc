@@ -73,8 +73,10 @@ Result<std::vector<std::vector<BrokerId>>> assign_replicas(std::vector<BrokerPla
   const auto count = static_cast<std::size_t>(request.replication_factor);
   if (count > brokers.size()) {
     return fail(ErrorCode::invalid_replication_factor,
-                "Replication factor: " + std::to_string(count) +
-                    " larger than available brokers: " + std::to_string(brokers.size()) + ".");
+                "Unable to replicate the partition " + std::to_string(count) +
+                    " time(s): The target replication factor of " + std::to_string(count) +
+                    " cannot be reached because only " + std::to_string(brokers.size()) +
+                    " broker(s) are registered.");
   }
   const auto with_rack = std::count_if(brokers.begin(), brokers.end(),
                                        [](const auto& b) { return b.rack.has_value(); });
