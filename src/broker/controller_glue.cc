@@ -42,6 +42,23 @@ void succeed(TopicCreated& answer, const TopicPlan& plan, const model::Uuid& id)
   answer.configs = plan.configs;
 }
 
+// Nothing is looked at any more. Source: answers of Apache Kafka 4.1.1.
+std::vector<TopicCreated> all_too_late(const std::vector<controller::TopicRequest>& topics) {
+  std::vector<TopicCreated> answers(topics.size());
+  for (std::size_t i = 0; i < topics.size(); ++i) {
+    answers[i].name = topics[i].name;
+    answers[i].error = ErrorCode::request_timed_out;
+  }
+  return answers;
+}
+
+std::vector<TopicDeleted> all_too_late(const std::vector<controller::DeletionRequest>& topics) {
+  std::vector<TopicDeleted> answers;
+  for (const auto& topic : topics)
+    answers.push_back({topic.name, topic.id, ErrorCode::request_timed_out, ""});
+  return answers;
+}
+
 bool has_leaders(const model::ClusterImage& image, const model::Uuid& id) {
   const auto* topic = image.find(id);
   if (topic == nullptr) return false;
@@ -177,16 +194,12 @@ controller::TopicRulesContext ControllerService::State::rules_context() {
 
 Task<std::vector<TopicCreated>> ControllerService::State::create_topics(
     std::vector<controller::TopicRequest> topics, CreateOptions options) {
-  const bool past = is_past(options.deadline);
+  if (is_past(options.deadline)) co_return all_too_late(topics);
   std::vector<Creation> creations;
   for (auto& plan : controller::plan_topics(topics, rules_context())) {
     Creation creation;
     creation.answer = answer_of(plan);
     creation.plan = std::move(plan);
-    if (past && !creation.plan.repeated) {
-      creation.plan.error = creation.answer.error = ErrorCode::request_timed_out;
-      creation.answer.message.clear();
-    }
     if (creation.plan.ok()) creation.id = model::Uuid::make(shard_.random());
     creations.push_back(std::move(creation));
   }
@@ -327,6 +340,7 @@ Task<void> ControllerService::State::request_deletions(const std::vector<Deletio
 
 Task<std::vector<TopicDeleted>> ControllerService::State::delete_topics(
     std::vector<controller::DeletionRequest> topics, runtime::Instant deadline) {
+  if (is_past(deadline)) co_return all_too_late(topics);
   controller::DeletionContext context;
   context.enabled = settings_.delete_topic_enable;
   context.id_of = [this](const std::string& name) -> std::optional<model::Uuid> {
@@ -338,12 +352,6 @@ Task<std::vector<TopicDeleted>> ControllerService::State::delete_topics(
     return topic == nullptr ? std::nullopt : std::optional(topic->name);
   };
   auto plans = controller::plan_deletions(topics, context);
-  const bool past = is_past(deadline);
-  for (auto& plan : plans) {
-    if (!past || plan.repeated) continue;
-    plan.error = ErrorCode::request_timed_out;
-    plan.message.clear();
-  }
   std::set<std::string> requested;
   const auto waits = [this](const DeletionPlan& plan) {
     return plan.error == ErrorCode::none && !is_gone(plan);

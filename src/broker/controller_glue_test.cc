@@ -301,10 +301,8 @@ Task<void> validates(ControllerGlueTest& test) {
   EXPECT_EQ(checked[2].name, "twice");
   EXPECT_EQ(checked[2].error, ErrorCode::invalid_request);
   auto late = co_await node->service.create_topics(requests, {node->in(0s), false});
-  GREGOR_REQUIRE(late.size() == 3);
-  EXPECT_EQ(late[0].error, ErrorCode::request_timed_out);
-  EXPECT_EQ(late[1].error, ErrorCode::request_timed_out);
-  EXPECT_EQ(late[2].error, ErrorCode::invalid_request);
+  GREGOR_REQUIRE(late.size() == 4);  // nothing is looked at any more
+  for (const auto& answer : late) EXPECT_EQ(answer.error, ErrorCode::request_timed_out);
   EXPECT_EQ(node->service.image()->topic_count(), 0u);
   EXPECT_EQ(test.server_.tree().find("/brokers/topics")->children.size(), 0u);
   co_await stop(*node);

@@ -188,8 +188,11 @@ Result<void> parse_value(const ValueRule& rule, std::string_view text,
     }
     if (rule.allowed.form == Allowed::Form::throttled_replicas &&
         !is_throttled_replica(entry, entries.size())) {
-      return invalid(rule, text,
-                     "Must be the literal '*' or a list of replicas in the form partition:broker");
+      return invalid(rule, fmt::format("[{}]", fmt::join(entries, ", ")),
+                     fmt::format("{} must be the literal '*' or a list of replicas in the "
+                                 "following format: [partitionId]:[brokerId],"
+                                 "[partitionId]:[brokerId],...",
+                                 rule.name));
     }
   }
   out = std::move(entries);

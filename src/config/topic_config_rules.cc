@@ -68,7 +68,8 @@ Result<void> check_relations(const TopicConfig& config) {
   }
   if (config.remote_storage_enable) {
     return fail(ErrorCode::invalid_config,
-                "remote.storage.enable: there is no tiered storage in this broker");
+                "Tiered Storage functionality is disabled in the broker. Topic cannot be "
+                "configured with remote log storage.");
   }
   return {};
 }

@@ -93,7 +93,6 @@ TEST(TopicConfigRules, Refused) {
                                    {"min.cleanable.dirty.ratio", "-0.1"},
                                    {"min.cleanable.dirty.ratio", "nan"},
                                    {"segment.ms", "0"},
-                                   {"remote.storage.enable", "true"},
                                    {"leader.replication.throttled.replicas", "*,0:1"},
                                    {"leader.replication.throttled.replicas", "0"},
                                    {"message.format.version", "new"}}) {
@@ -109,6 +108,9 @@ TEST(TopicConfigRules, ValuesThatContradict) {
       broker_with({}), {{"min.compaction.lag.ms", "6"}, {"max.compaction.lag.ms", "5"}});
   ASSERT_FALSE(checked.has_value());
   EXPECT_THAT(checked.error().detail, HasSubstr("conflict"));
+  const auto tiered = check_topic_configs(broker_with({}), {{"remote.storage.enable", "true"}});
+  ASSERT_FALSE(tiered.has_value());
+  EXPECT_EQ(tiered.error().code, ErrorCode::invalid_config);
 }
 
 TEST(TopicConfigRules, StoredValuesAreTrimmed) {

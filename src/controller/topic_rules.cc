@@ -160,7 +160,6 @@ std::vector<TopicPlan> plan_topics(const std::vector<TopicRequest>& requests,
     if (auto& count = uses[request.name]; count > 1) {
       count = 0;
       plans.push_back(refused(request.name, ErrorCode::invalid_request, "Duplicate topic name."));
-      plans.back().repeated = true;
     }
   }
   return plans;
@@ -169,66 +168,93 @@ std::vector<TopicPlan> plan_topics(const std::vector<TopicRequest>& requests,
 namespace {
 
 DeletionPlan refuse_deletion(const DeletionRequest& request, ErrorCode error, std::string message) {
-  return {request.name, request.id, error, std::move(message), false};
+  return {request.name, request.id, error, std::move(message)};
 }
 
-DeletionPlan plan_deletion(const DeletionRequest& request, const DeletionContext& context) {
-  if (request.name && !request.id.is_zero()) {
-    return refuse_deletion(request, ErrorCode::invalid_request,
-                           "The name and the id of a topic can't both be given.");
-  }
-  if (!request.name && request.id.is_zero()) {
-    return refuse_deletion(request, ErrorCode::invalid_request,
-                           "Neither topic name nor id were specified.");
-  }
-  if (!context.enabled) {
-    return refuse_deletion(request, ErrorCode::topic_deletion_disabled,
-                           "Topic deletion is disabled.");
-  }
-  if (request.name) {
-    const auto id = context.id_of(*request.name);
-    if (!id) {
-      return refuse_deletion(request, ErrorCode::unknown_topic_or_partition,
-                             "This server does not host this topic-partition.");
+/// One DeleteTopics request.
+class DeletionPlanner {
+ public:
+  DeletionPlanner(const std::vector<DeletionRequest>& requests, const DeletionContext& context)
+      : context_(context) {
+    for (const auto& request : requests) {
+      if (request.name && request.id.is_zero()) ++names_[*request.name];
+      if (!request.name && !request.id.is_zero()) ++ids_[request.id];
     }
-    return {request.name, *id, ErrorCode::none, "", false};
+    for (const auto& [name, count] : names_) {
+      if (const auto id = context.id_of(name); id && count == 1) named_.insert(*id);
+    }
   }
-  const auto name = context.name_of(request.id);
-  if (!name)
-    return refuse_deletion(request, ErrorCode::unknown_topic_id,
-                           "This server does not host this topic ID.");
-  return {name, request.id, ErrorCode::none, "", false};
-}
+
+  void add(const DeletionRequest& request) {
+    if (!context_.enabled) {
+      plans_.push_back(refuse_deletion(request, ErrorCode::topic_deletion_disabled,
+                                       "Topic deletion is disabled."));
+    } else if (request.name && !request.id.is_zero()) {
+      plans_.push_back(refuse_deletion(request, ErrorCode::invalid_request,
+                                       "You may not specify both topic name and topic id."));
+    } else if (request.name) {
+      if (once(names_[*request.name], request, "Duplicate topic name.")) by_name(request);
+    } else if (!request.id.is_zero()) {
+      if (once(ids_[request.id], request, "Duplicate topic id.")) by_id(request);
+    } else {
+      plans_.push_back(refuse_deletion(request, ErrorCode::invalid_request,
+                                       "Neither topic name nor id were specified."));
+    }
+  }
+
+  std::vector<DeletionPlan> take() {
+    plans_.insert(plans_.end(), repeated_.begin(), repeated_.end());
+    return std::move(plans_);
+  }
+
+ private:
+  // True for what occurs once; the first of several is refused, the others are left out.
+  bool once(int& count, const DeletionRequest& request, const char* text) {
+    if (count == 1) return true;
+    if (count > 1) repeated_.push_back(refuse_deletion(request, ErrorCode::invalid_request, text));
+    count = 0;
+    return false;
+  }
+
+  void by_name(const DeletionRequest& request) {
+    const auto id = context_.id_of(*request.name);
+    if (!id) {
+      plans_.push_back(refuse_deletion(request, ErrorCode::unknown_topic_or_partition,
+                                       "This server does not host this topic-partition."));
+    } else if (ids_.contains(*id)) {
+      plans_.push_back({request.name, *id, ErrorCode::invalid_request,
+                        "The provided topic name maps to an ID that was already supplied."});
+    } else {
+      plans_.push_back({request.name, *id, ErrorCode::none, ""});
+    }
+  }
+
+  void by_id(const DeletionRequest& request) {
+    if (named_.contains(request.id)) return;  // answered by its name
+    const auto name = context_.name_of(request.id);
+    if (!name) {
+      plans_.push_back(refuse_deletion(request, ErrorCode::unknown_topic_id,
+                                       "This server does not host this topic ID."));
+    } else {
+      plans_.push_back({name, request.id, ErrorCode::none, ""});
+    }
+  }
+
+  const DeletionContext& context_;
+  std::map<std::string, int> names_;
+  std::map<model::Uuid, int> ids_;
+  std::set<model::Uuid> named_;  // of topics that are given by name, once
+  std::vector<DeletionPlan> plans_;
+  std::vector<DeletionPlan> repeated_;
+};
 
 }  // namespace
 
 std::vector<DeletionPlan> plan_deletions(const std::vector<DeletionRequest>& requests,
                                          const DeletionContext& context) {
-  // Entries name a topic by name or by id; the same one may be named in both ways.
-  using Key = std::pair<std::optional<std::string>, model::Uuid>;
-  std::vector<DeletionPlan> each;
-  std::map<Key, int> uses;
-  const auto key_of = [](const DeletionPlan& plan) {
-    return plan.error == ErrorCode::none ? Key(plan.name, {}) : Key(plan.name, plan.id);
-  };
-  for (const auto& request : requests) {
-    each.push_back(plan_deletion(request, context));
-    ++uses[key_of(each.back())];
-  }
-  std::vector<DeletionPlan> plans;
-  std::vector<DeletionPlan> repeated;
-  for (auto& plan : each) {
-    auto& count = uses[key_of(plan)];
-    if (count == 1) {
-      plans.push_back(std::move(plan));
-    } else if (count > 1) {
-      count = 0;
-      const char* text = plan.name ? "Duplicate topic name." : "Duplicate topic id.";
-      repeated.push_back({plan.name, plan.id, ErrorCode::invalid_request, text, true});
-    }
-  }
-  plans.insert(plans.end(), repeated.begin(), repeated.end());
-  return plans;
+  DeletionPlanner planner(requests, context);
+  for (const auto& request : requests) planner.add(request);
+  return planner.take();
 }
 
 }  // namespace gregor::controller

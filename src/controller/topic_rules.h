@@ -59,8 +59,7 @@ struct TopicRulesContext {
 struct TopicPlan {
   std::string name;
   ErrorCode error = ErrorCode::none;
-  std::string message;    ///< for the client; empty on success
-  bool repeated = false;  ///< refused since the request names it more than once
+  std::string message;                                   ///< for the client; empty on success
   std::vector<std::vector<model::BrokerId>> assignment;  ///< replicas of partition 0, 1, ...
   model::ConfigEntries configs;
   [[nodiscard]] bool ok() const { return error == ErrorCode::none; }
@@ -83,7 +82,6 @@ struct DeletionPlan {
   model::Uuid id;
   ErrorCode error = ErrorCode::none;
   std::string message;
-  bool repeated = false;  ///< refused since the request names it more than once
 };
 
 struct DeletionContext {
@@ -93,8 +91,8 @@ struct DeletionContext {
   std::function<std::optional<std::string>(const model::Uuid&)> name_of;
 };
 
-/// One plan per distinct topic, in the order of the request; entries that name a topic twice are
-/// answered once, last.
+/// One plan per distinct topic, in the order of the request; names and ids that occur twice are
+/// answered once, last. A topic that is given by name and by id is answered once, and refused.
 [[nodiscard]] std::vector<DeletionPlan> plan_deletions(const std::vector<DeletionRequest>& requests,
                                                        const DeletionContext& context);
 

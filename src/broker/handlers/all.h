@@ -16,6 +16,7 @@
 #include "broker/handlers/describe_log_dirs.h"
 #include "broker/handlers/describe_producers.h"
 #include "broker/handlers/describe_topic_partitions.h"
+#include "broker/handlers/elect_leaders.h"
 #include "broker/handlers/fetch.h"
 #include "broker/handlers/find_coordinator.h"
 #include "broker/handlers/heartbeat.h"
@@ -33,6 +34,7 @@
 #include "broker/handlers/offset_for_leader_epoch.h"
 #include "broker/handlers/produce.h"
 #include "broker/handlers/sync_group.h"
+#include "broker/handlers/update_features.h"
 
 namespace gregor::broker {
 
@@ -45,6 +47,6 @@ using AllHandlers =
                DescribeClusterHandler, OffsetForLeaderEpochHandler, DescribeTopicPartitionsHandler,
                DeleteRecordsHandler, DescribeLogDirsHandler, JoinGroupHandler, SyncGroupHandler,
                HeartbeatHandler, LeaveGroupHandler, DescribeGroupsHandler, ListGroupsHandler,
-               DeleteGroupsHandler>;
+               DeleteGroupsHandler, ElectLeadersHandler, UpdateFeaturesHandler>;
 
 }  // namespace gregor::broker

@@ -51,12 +51,12 @@ Response::CreatableTopicResult to_row(RequestContext& context, TopicCreated made
   Response::CreatableTopicResult row;
   row.name = context.keep(std::move(made.name));
   row.error_code = made.error;
+  row.error_message = std::nullopt;
   if (!made.message.empty()) row.error_message = context.keep(std::move(made.message));
   if (made.error != ErrorCode::none) {
     row.configs.emplace();
     return row;
   }
-  row.error_message = std::nullopt;
   row.topic_id = made.id;
   row.num_partitions = made.partitions;
   row.replication_factor = made.replication_factor;
