@@ -28,10 +28,21 @@ def class_path(release):
     return f"{folder / 'jars'}/*"
 
 
-def java(release, options=(), log_level="error"):
-    """The words of a command line up to, not including, the class. The program's log goes to standard error."""
+def java(release, options=(), log_level="error", classes=None):
+    """The words of a command line up to, not including, the class. The program's log goes to standard error. `classes`: a folder
+    with more classes."""
+    path = class_path(release) if classes is None else f"{classes}:{class_path(release)}"
     return ["java", *options, f"-Dorg.slf4j.simpleLogger.defaultLogLevel={log_level}",
-            "-Dorg.slf4j.simpleLogger.showDateTime=true", "-cp", class_path(release)]
+            "-Dorg.slf4j.simpleLogger.showDateTime=true", "-cp", path]
+
+
+def compile_java(release, source, folder):
+    """Compiles a program that uses the jars; the compiler is in a JRE too."""
+    jars = ":".join(map(str, pathlib.Path(class_path(release)).parent.glob("*.jar")))
+    done = subprocess.run(
+        ["java", "-m", "jdk.compiler/com.sun.tools.javac.Main", "-proc:none", "-cp", jars, "-d", folder, source], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    if done.returncode != 0:
+        raise RuntimeError(f"{source} does not compile:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
 
 
 def run(release, class_name, *arguments, timeout=300, check=True, given=None, heap="256m"):
