@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""A member of a consumer group, as a program: CLIENT ADDRESS GROUP TOPIC ASSIGNOR [INSTANCE]. Prints a line per record, "r PARTITION
-OFFSET", and "up" once it polls. SIGTERM: it leaves the group and ends."""
+"""A member of a consumer group, as a program: CLIENT ADDRESS GROUP TOPIC ASSIGNOR [INSTANCE]. What it prints is told in group_life.py.
+With --assignors it lists what the installed clients offer, "CLIENT ASSIGNOR" in each line."""
+import importlib
 import signal
 import sys
+import time
 
 SESSION_MS, HEARTBEAT_MS = 6000, 1000
 running = True
@@ -17,19 +19,48 @@ def tell(*words):
     print(*words, flush=True)
 
 
+def tell_all(kind, group, places):
+    for place in places:
+        tell(kind, group, place.topic, place.partition, int(time.time() * 1000))
+
+
+def kafka_python_assignors():
+    """{name: class}"""
+    import kafka
+    found = {}
+    for module, name in (("range", "RangePartitionAssignor"), ("roundrobin", "RoundRobinPartitionAssignor"),
+                         ("sticky.sticky_assignor", "StickyPartitionAssignor"),
+                         ("cooperative_sticky", "CooperativeStickyAssignor")):
+        try:
+            loaded = importlib.import_module(f"kafka.coordinator.assignors.{module}")
+        except ImportError:
+            continue
+        found[getattr(loaded, name).name] = getattr(loaded, name)
+    if kafka.__version__.startswith("2.0."):  # its own encoder raises TypeError when a member joins again
+        found.pop("sticky", None)
+    return found
+
+
 def kafka_python(address, group, topic, assignor, instance):
-    from kafka import KafkaConsumer
-    from kafka.coordinator.assignors.range import RangePartitionAssignor
-    from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-    assignors = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}
-    consumer = KafkaConsumer(topic, bootstrap_servers=address, group_id=group, auto_offset_reset="earliest",
-                             partition_assignment_strategy=[assignors[assignor]], session_timeout_ms=SESSION_MS,
-                             heartbeat_interval_ms=HEARTBEAT_MS, auto_commit_interval_ms=500)
+    from kafka import ConsumerRebalanceListener, KafkaConsumer
+
+    class Listener(ConsumerRebalanceListener):
+        def on_partitions_assigned(self, assigned):
+            tell_all("+", group, assigned)
+
+        def on_partitions_revoked(self, revoked):
+            tell_all("-", group, revoked)
+
+    options = {"group_instance_id": instance} if instance else {}
+    consumer = KafkaConsumer(bootstrap_servers=address, group_id=group, auto_offset_reset="earliest",
+                             partition_assignment_strategy=[kafka_python_assignors()[assignor]], session_timeout_ms=SESSION_MS,
+                             heartbeat_interval_ms=HEARTBEAT_MS, auto_commit_interval_ms=500, **options)
+    consumer.subscribe([topic], listener=Listener())
     tell("up")
     while running:
         for records in consumer.poll(timeout_ms=100).values():
             for record in records:
-                tell("r", record.partition, record.offset)
+                tell("r", group, record.topic, record.partition, record.offset)
     consumer.close()
 
 
@@ -40,16 +71,24 @@ def confluent(address, group, topic, assignor, instance):
     if instance:
         options["group.instance.id"] = instance
     consumer = Consumer(options)
-    consumer.subscribe([topic])
+    consumer.subscribe([topic], on_assign=lambda _, places: tell_all("+", group, places),
+                       on_revoke=lambda _, places: tell_all("-", group, places),
+                       on_lost=lambda _, places: tell_all("-", group, places))
     tell("up")
     while running:
         record = consumer.poll(0.1)
         if record is not None and not record.error():
-            tell("r", record.partition(), record.offset())
+            tell("r", group, record.topic(), record.partition(), record.offset())
     consumer.close()
 
 
 def main():
+    if sys.argv[1] == "--assignors":
+        for name in kafka_python_assignors():
+            print("kafka-python", name)
+        for name in ("range", "roundrobin", "cooperative-sticky"):
+            print("confluent", name)
+        return
     client, address, group, topic, assignor, *more = sys.argv[1:]
     signal.signal(signal.SIGTERM, stop)
     {"kafka-python": kafka_python, "confluent": confluent}[client](address, group, topic, assignor, more[0] if more else None)
