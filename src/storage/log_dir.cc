@@ -62,26 +62,30 @@ Result<std::string> settled_path(runtime::FileSystem& files, std::string path) {
   return fail(ErrorCode::kafka_storage_error, fmt::format("{} is not a directory", path), ENOTDIR);
 }
 
-/// An unreadable checkpoint costs time or knowledge that comes back, so it is no reason to stop.
-void read_checkpoint(runtime::FileSystem& files, const std::string& directory,
-                     std::string_view name, Checkpoint& checkpoint) {
+/// A checkpoint that is no good costs time or knowledge that comes back, so it is no reason to
+/// stop. One that the device does not give is not no good: without it deleted records would come
+/// back.
+Result<void> read_checkpoint(runtime::FileSystem& files, const std::string& directory,
+                             std::string_view name, Checkpoint& checkpoint) {
   checkpoint.path = join_path(directory, name);
   auto text = read_small_file(files, checkpoint.path);
+  if (!text && is_broken(text.error())) return fail(std::move(text.error()));
   if (!text) {
     log::warn("storage", "{} can't be read and is ignored: {}", checkpoint.path,
               text.error().detail);
-    return;
+    return {};
   }
-  if (!*text) return;
+  if (!*text) return {};
   auto offsets = parse_offset_checkpoint(**text);
   if (!offsets) {
     log::warn("storage", "{} is malformed and is ignored: {}", checkpoint.path,
               offsets.error().detail);
-    return;
+    return {};
   }
   checkpoint.text = std::move(**text);
   checkpoint.current = *offsets;
   checkpoint.offsets = std::move(*offsets);
+  return {};
 }
 
 /// A damaged file counts as absent: the broker that knows the id writes it anew.
@@ -140,6 +144,11 @@ bool is_left_alone(std::string_view name) {
 
 }  // namespace
 
+bool is_broken(const Error& error) {
+  const int code = error.os_error;
+  return code == EIO || code == EROFS || code == ENXIO || code == ENODEV || code == ESTALE;
+}
+
 Result<LogDir> LogDir::open(runtime::FileSystem& files, const std::string& asked) {
   LogDir dir;
   auto settled = settled_path(files, asked);
@@ -178,11 +187,11 @@ Result<void> LogDir::begin(runtime::FileSystem& files) {
   was_clean = info.has_value();
   // Also if there was none: a process that crashed may not have come to syncing a new folder.
   if (auto synced = sync_entries(files, path); !synced) return synced;
-  read_checkpoint(files, path, names::recovery_points, recovery_points);
-  read_checkpoint(files, path, names::log_starts, log_starts);
-  read_checkpoint(files, path, names::high_watermarks, high_watermarks);
-  read_checkpoint(files, path, names::first_dirty, first_dirty);
-  return {};
+  auto read = read_checkpoint(files, path, names::recovery_points, recovery_points);
+  if (read) read = read_checkpoint(files, path, names::log_starts, log_starts);
+  if (read) read = read_checkpoint(files, path, names::high_watermarks, high_watermarks);
+  if (read) read = read_checkpoint(files, path, names::first_dirty, first_dirty);
+  return read;
 }
 
 Result<std::vector<FoundFolder>> LogDir::find_partitions(runtime::FileSystem& files) const {

@@ -53,6 +53,9 @@ struct LogDir {
   [[nodiscard]] Result<std::vector<FoundFolder>> find_partitions(runtime::FileSystem& files) const;
 };
 
+/// The device or its file system has gone, which is no matter of settings: other dirs may do.
+[[nodiscard]] bool is_broken(const Error& error);
+
 /// Rewrites a checkpoint if it changed. @durable yes.
 [[nodiscard]] Result<void> write_checkpoint(runtime::FileSystem& files, Checkpoint& checkpoint,
                                             const OffsetsByPartition& offsets);

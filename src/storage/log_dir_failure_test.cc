@@ -231,5 +231,28 @@ TEST_F(LogDirFailureTest, a_full_disk_takes_no_appends_and_keeps_its_reserve) {
   EXPECT_EQ(append(*log), ErrorCode::none);
 }
 
+TEST(FailedReadTest, of_a_checkpoint_does_not_bring_deleted_records_back) {
+  constexpr std::uint64_t reads_max = 40;
+  int refused = 0;
+  for (std::uint64_t n = 1; n <= reads_max; ++n) {
+    test::SimulatedHost host;
+    auto config = std::make_shared<config::TopicConfig>();
+    ASSERT_TRUE(host.open(config).has_value());
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(host.append(make_batch()).has_value());
+    host.log().set_high_watermark(Offset(3));
+    ASSERT_TRUE(host.wait(host.log().move_log_start(Offset(2))).has_value());
+    host.stop();
+    host.disk().fail_nth(FileOperation::open, n, EIO);
+    if (!host.open(config)) {
+      ++refused;
+    } else {
+      EXPECT_EQ(host.log().log_start(), Offset(2)) << n;
+    }
+    host.disk().clear_failures();
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_LT(refused, static_cast<int>(reads_max));
+}
+
 }  // namespace
 }  // namespace gregor::storage

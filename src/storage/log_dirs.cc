@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <mutex>
 
 #include "base/assert.h"
@@ -37,12 +36,6 @@ std::optional<std::string> disagreement(const MetaProperties& known, const LogDi
                        *known.cluster_id, *cluster_id);
   }
   return std::nullopt;
-}
-
-/// The device or its file system has gone, which is no matter of settings: other dirs may do.
-bool is_broken(const Error& error) {
-  const int code = error.os_error;
-  return code == EIO || code == EROFS || code == ENXIO || code == ENODEV || code == ESTALE;
 }
 
 std::optional<model::Offset> offset_in(const Checkpoint& checkpoint,
