@@ -1,4 +1,5 @@
-// Loading logs that a crash, or worse, has left: every cut, every flipped byte, lost indexes.
+// Loading logs that a crash, or worse, has left: garbage, lost segments and indexes, swaps. (Every
+// cut and every flipped byte: damage_sweep_test.cc.)
 #include <gtest/gtest.h>
 
 #include <cerrno>
@@ -88,51 +89,6 @@ class LogRecoveryTest : public ::testing::Test {
   test::SimulatedHost host_;
   const std::string folder_ = "/data/t-0";
 };
-
-TEST_F(LogRecoveryTest, a_log_cut_at_each_byte_of_its_last_two_batches) {
-  const auto batches = batches_from(0, 8);
-  const Bytes whole = joined(batches);
-  const std::size_t one = batches.back().size();
-  for (std::size_t size = whole.size() - 2 * one; size <= whole.size(); ++size) {
-    clear();
-    write(0, ".log", ByteView(whole).first(size));
-    const auto log = load(request());
-    const std::size_t kept = size / one;
-    ASSERT_EQ(log.log_end, Offset(static_cast<std::int64_t>(2 * kept))) << size;
-    ASSERT_EQ(log.cut_bytes, size - kept * one);
-    ASSERT_EQ(read(0, ".log").size(), kept * one);
-    ASSERT_EQ(log.last->tail.size_bytes, kept * one);
-    const auto before = snapshot();
-    const auto again = load(request());
-    ASSERT_EQ(again.cut_bytes, 0u);
-    ASSERT_EQ(snapshot(), before);
-  }
-}
-
-TEST_F(LogRecoveryTest, a_log_with_each_byte_of_its_last_two_batches_flipped) {
-  const auto batches = batches_from(0, 8);
-  const Bytes whole = joined(batches);
-  const std::size_t one = batches.back().size();
-  const std::size_t from = whole.size() - 2 * one;
-  for (std::size_t at = from; at < whole.size(); ++at) {
-    for (const auto flip : {std::byte{1}, std::byte{0x80}, std::byte{0xff}}) {
-      clear();
-      Bytes damaged = whole;
-      damaged[at] ^= flip;
-      write(0, ".log", damaged);
-      const auto log = load(request());
-      const std::size_t within = (at - from) % one;
-      const std::size_t damaged_batch = at / one;
-      // Nothing protects the leader epoch; a base offset is judged by its neighbours only.
-      const bool is_epoch = within >= 12 && within < 16;
-      if (!is_epoch && within >= 8) {
-        ASSERT_EQ(log.log_end, Offset(static_cast<std::int64_t>(2 * damaged_batch))) << at;
-      }
-      ASSERT_LE(read(0, ".log").size(), whole.size());
-      ASSERT_EQ(load(request()).cut_bytes, 0u);
-    }
-  }
-}
 
 TEST_F(LogRecoveryTest, zeros_and_garbage_behind_the_last_batch_are_cut) {
   const auto batches = batches_from(0, 5);

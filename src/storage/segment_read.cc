@@ -56,6 +56,25 @@ std::optional<Error> denied(const BatchHeader& header,
                   header.last_offset.value(), (*follower)->header.base_offset.value())};
 }
 
+/// The first index entry of a batch at or behind `position`.
+Result<std::optional<OffsetEntry>> entry_from(const SegmentView& segment, std::uint64_t position) {
+  std::uint32_t low = 0;
+  std::uint32_t high = segment.offset_index.count;
+  std::optional<OffsetEntry> found;
+  while (low < high) {
+    const std::uint32_t middle = low + (high - low) / 2;
+    const auto entry = segment.offset_index.entry(middle);
+    if (!entry) return fail(entry.error());
+    if (entry->position < position) {
+      low = middle + 1;
+    } else {
+      high = middle;
+      found = *entry;
+    }
+  }
+  return found;
+}
+
 /// Looks through headers for the first batch whose last offset is at or behind a target. Passes
 /// over misplaced batches: one that lies behind a hole counts as such if its follower denies it.
 class Scan {
@@ -63,15 +82,17 @@ class Scan {
   Scan(const SegmentView& segment, std::uint64_t position, model::Offset target)
       : segment_(segment),
         target_(target),
-        scanner_(*segment.log, position, segment.size_bytes),
+        scanner_(std::in_place, *segment.log, position, segment.size_bytes),
+        last_(position),
         next_(segment.offset_index.base),
         is_next_known_(position == 0) {}
 
-  /// Goes to the batch, or to the end, or to bytes that are no batch.
+  /// Goes to the batch, or to the end. Behind bytes that are no batch it goes on where the index
+  /// knows the next one.
   /// @errors kafka_storage_error
   Result<void> run();
 
-  std::optional<model::Offset> began;  ///< base offset of the first batch, if one lies there
+  std::optional<model::Offset> began;  ///< last offset of the first batch, if one lies there
   std::optional<PlacedBatch> batch;
   std::optional<Damage> damage;  ///< the first that lies before the batch, or before the end
 
@@ -82,10 +103,13 @@ class Scan {
   }
   /// @return true if the search is over
   bool look_at(const PlacedBatch& found);
+  /// @return false if the index knows no batch behind the last one
+  Result<bool> leap();
 
   const SegmentView& segment_;
   const model::Offset target_;
-  BatchScanner scanner_;
+  std::optional<BatchScanner> scanner_;
+  std::uint64_t last_;  // where the last batch was, or should be
   model::Offset next_;  // behind the last batch that was passed
   bool is_next_known_;
   std::optional<PlacedBatch> doubtful_;  // the batch, unless its follower denies it
@@ -93,8 +117,8 @@ class Scan {
 
 Result<void> Scan::run() {
   for (;;) {
-    const std::uint64_t position = scanner_.position();
-    auto found = scanner_.next(Check::header);
+    const std::uint64_t position = scanner_->position();
+    auto found = scanner_->next(Check::header);
     if (!found && found.error().code == ErrorCode::kafka_storage_error) {
       return fail(std::move(found.error()));
     }
@@ -109,14 +133,30 @@ Result<void> Scan::run() {
     }
     if (!found) {
       note(position, std::move(found.error()));
-      return {};
+      const auto leapt = leap();
+      if (!leapt) return fail(leapt.error());
+      if (!*leapt) return {};
+      continue;
     }
     if (!*found || look_at(**found)) return {};
+    last_ = position;
   }
 }
 
+/// The length of the batch before may be what is wrong: so from there on, but never back.
+Result<bool> Scan::leap() {
+  const auto entry = entry_from(segment_, last_ + 1);
+  if (!entry) return fail(entry.error());
+  const bool is_ahead =
+      *entry && (*entry)->position > last_ && (*entry)->position < segment_.size_bytes;
+  if (!is_ahead) return false;
+  last_ = (*entry)->position;
+  scanner_.emplace(*segment_.log, last_, segment_.size_bytes);
+  return true;
+}
+
 bool Scan::look_at(const PlacedBatch& found) {
-  if (!began) began = found.header.base_offset;
+  if (!began) began = found.header.last_offset;
   if (auto error = misplaced(segment_, found.header, next_)) {
     note(found.position, std::move(*error));
     return false;
@@ -131,8 +171,8 @@ bool Scan::look_at(const PlacedBatch& found) {
   return !is_behind_hole;
 }
 
-/// Scans from the place that the index names, or from `floor` if it names none behind that or
-/// lies: then batches would be left out.
+/// Scans from the place that the index names, or from `floor` if it names none behind that, or if
+/// the index and the batch there don't agree: then batches would be left out.
 Result<Scan> scan_by_index(const SegmentView& segment, std::uint64_t floor, model::Offset target) {
   const auto entry = find_offset(segment.offset_index, target);
   if (!entry) return fail(entry.error());
@@ -165,26 +205,6 @@ Result<std::uint64_t> end_position(const SegmentView& segment, std::uint64_t sta
   if (!scan) return fail(scan.error());
   if (scan->damage) return scan->damage->spot.position;
   return scan->batch ? scan->batch->position : segment.size_bytes;
-}
-
-/// The offset of the first index entry of a batch at or behind `position`.
-Result<std::optional<model::Offset>> offset_from(const SegmentView& segment,
-                                                 std::uint64_t position) {
-  std::uint32_t low = 0;
-  std::uint32_t high = segment.offset_index.count;
-  std::optional<model::Offset> found;
-  while (low < high) {
-    const std::uint32_t middle = low + (high - low) / 2;
-    const auto entry = segment.offset_index.entry(middle);
-    if (!entry) return fail(entry.error());
-    if (entry->position < position) {
-      low = middle + 1;
-    } else {
-      high = middle;
-      found = entry->offset;
-    }
-  }
-  return found;
 }
 
 /// Ends the slice before the damage. @return the damage if nothing is left
@@ -266,9 +286,9 @@ Result<FoundSlice> find_slice(const SegmentView& segment, const SliceRequest& re
   }
   GREGOR_ASSERT(start + slice.size <= segment.size_bytes);
   if (request.wants_end && slice.size < *end - start) {
-    auto end_offset = offset_from(segment, start + slice.size);
-    if (!end_offset) return fail(std::move(end_offset.error()));
-    slice.end_offset = *end_offset;
+    const auto entry = entry_from(segment, start + slice.size);
+    if (!entry) return fail(entry.error());
+    if (*entry) slice.end_offset = (*entry)->offset;
   }
   slice.checked_end = start;
   if (verified.covers(start, start + slice.size)) return slice;
