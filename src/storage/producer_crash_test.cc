@@ -7,10 +7,9 @@
 #include <list>
 #include <map>
 
-#include "base/log.h"
 #include "model/record.h"
+#include "storage/crash_history.h"
 #include "storage/planted_bug.h"
-#include "storage/simulated_test_support.h"
 
 namespace gregor::storage {
 namespace {
@@ -29,11 +28,10 @@ constexpr std::size_t in_flight_max = 2;
 constexpr int producers = 2;
 
 /// What a run did, summed over all of them.
-struct Tally {
+struct Tally : test::CrashTally {
   int acknowledged = 0;
   int duplicates = 0;
   int failures = 0;
-  int crashes = 0;
 };
 
 /// A batch on its way, once; what its append uses stays until the node has gone.
@@ -59,10 +57,10 @@ struct Sender {
   bool is_recovering = false;
 };
 
-class ProducerCrashRun {
+class ProducerCrashRun final : public test::CrashHistory {
  public:
   ProducerCrashRun(std::uint64_t seed, Tally& tally)
-      : tally_(tally), host_(options(seed)), random_(host_.world().split("producer crash test")) {
+      : CrashHistory(seed, "producer crash test", 5, tally), tally_(tally) {
     config_ = std::make_shared<config::TopicConfig>();
     config_->segment_bytes = 2500 + static_cast<std::int64_t>(random_.below(3000));
     config_->index_interval_bytes = static_cast<std::int64_t>(random_.below(500));
@@ -77,30 +75,14 @@ class ProducerCrashRun {
     }
   }
 
-  /// @return what went wrong; empty if nothing did
-  std::string run() {
-    for (int life = 0; life < 5 && complaint_.empty(); ++life) live(life == 4);
-    return complaint_;
-  }
-
  private:
-  static test::sim::WorldOptions options(std::uint64_t seed) {
-    auto options = test::sim::WorldOptions::swarm(seed);
-    options.disk_bytes_max = 64U << 20;
-    return options;
-  }
-  void complain(const std::string& what) {
-    if (complaint_.empty()) complaint_ = what;
-  }
-
-  void live(bool is_last) {
+  void live(bool is_last) override {
     const bool stops_cleanly = is_last || random_.below(4) == 0;
-    const auto opened = host_.open(config_);
-    if (!opened) return complain("can't be opened: " + opened.error().detail);
+    // What a power loss may take from a log that is not flushed is no producer's fault.
+    const auto kind = is_flushing_ ? draw_kind() : CrashKind::kill;
+    if (!open_log(config_, kind, !stops_cleanly)) return;
     check();
-    if (!stops_cleanly && random_.below(2) == 0) {
-      host_.node().crash_after_file_operations(1 + random_.below(120), kind());
-    }
+    if (!stops_cleanly && random_.below(2) == 0) crash_within(120);
     const std::uint64_t turns = 5 + random_.below(40);
     for (std::uint64_t turn = 0; turn < turns && host_.node().is_up(); ++turn) {
       if (random_.below(8) == 0) {
@@ -114,18 +96,12 @@ class ProducerCrashRun {
         if (!host_.write_checkpoints() && host_.node().is_up()) complain("checkpoint");
       }
     }
-    if (stops_cleanly) return stop();
-    tally_.crashes += 1;
-    host_.crash(kind());
+    if (stops_cleanly) return finish();
+    end_life();
     forget_attempts();
   }
 
-  [[nodiscard]] CrashKind kind() {
-    // What a power loss may take from a log that is not flushed is no producer's fault.
-    return is_flushing_ && random_.below(2) == 0 ? CrashKind::power : CrashKind::kill;
-  }
-
-  void stop() {
+  void finish() {
     for (int round = 0; round < 100; ++round) {
       bool is_idle = true;
       for (auto& sender : senders_) {
@@ -140,7 +116,7 @@ class ProducerCrashRun {
       if (!sender.unanswered.empty()) return complain("a producer makes no progress");
     }
     check();
-    host_.stop();
+    stop();
     forget_attempts();
   }
 
@@ -258,45 +234,28 @@ class ProducerCrashRun {
   }
 
   Tally& tally_;
-  test::SimulatedHost host_;
-  test::sim::Prng random_;
   std::shared_ptr<config::TopicConfig> config_;
   bool is_flushing_ = false;
   std::vector<Sender> senders_;
   std::list<Attempt> attempts_;
-  std::string complaint_;
-};
-
-class QuietLog {
- public:
-  QuietLog() { log::configure(log::Level::off, log::Format::text); }
-  ~QuietLog() { log::configure(log::Level::info, log::Format::text); }
 };
 
 TEST(ProducerCrashTest, nothing_is_there_twice_or_out_of_order_in_any_seed) {
-  const QuietLog quiet;
-  const char* asked = std::getenv("GREGOR_SEEDS");
-  const std::uint64_t seeds = asked == nullptr ? 300 : std::stoull(asked);
   Tally tally;
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-    ASSERT_EQ(ProducerCrashRun(seed, tally).run(), "") << "seed " << seed;
-  }
+  const auto range = test::asked_seeds(300);
+  test::run_histories<ProducerCrashRun>(range, tally, "ProducerCrashTest");
+  if (!range.is_large || HasFatalFailure()) return;
   EXPECT_GT(tally.acknowledged, 10000);
   EXPECT_GT(tally.duplicates, 100);
   EXPECT_GT(tally.failures, 100);
-  EXPECT_GT(tally.crashes, 500);
+  EXPECT_GT(tally.kills + tally.power_losses, 500);
 }
 
 class PlantedProducerBugTest : public ::testing::TestWithParam<PlantedBug> {};
 
 TEST_P(PlantedProducerBugTest, is_found) {
-  const QuietLog quiet;
-  Tally tally;
-  std::string complaint;
   plant_bug(GetParam());
-  for (std::uint64_t seed = 1; seed <= 300 && complaint.empty(); ++seed) {
-    complaint = ProducerCrashRun(seed, tally).run();
-  }
+  const auto complaint = test::first_complaint<ProducerCrashRun, Tally>();
   plant_bug(PlantedBug::none);
   EXPECT_NE(complaint, "");
 }

@@ -81,6 +81,8 @@ class SimulatedHost {
     DirCheckpoints checkpoints;
     checkpoints.recovery_points[partition()] = log_->recovery_point();
     checkpoints.high_watermarks[partition()] = log_->high_watermark();
+    if (log_->log_start() > log_->first_base())
+      checkpoints.log_starts[partition()] = log_->log_start();
     return dirs_->write_checkpoints(*dirs_->find(partition()), checkpoints);
   }
   /// A clean stop of the process.

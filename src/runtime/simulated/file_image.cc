@@ -134,17 +134,23 @@ void FileImage::lose_power(Prng& prng, PowerLoss& report) {
     report.bytes_cut += cached_size - std::max(left_size, std::min(durable_size_, cached_size));
   cached_.resize(std::max(cached_size, left_size));
   Fates fates(prng, unsynced_.size());
+  const std::uint64_t kept_before = report.sectors_kept;
+  std::uint64_t kept_in_order = 0;
+  bool is_in_order = true;
   for (const auto& [sector, unsynced] : unsynced_) {
     switch (fates.next(unsynced)) {
       case Fate::kept:
         ++report.sectors_kept;
+        kept_in_order += is_in_order ? 1 : 0;
         break;
       case Fate::lost:
         ++report.sectors_lost;
+        is_in_order = false;
         restore(sector, unsynced, 0);
         break;
       case Fate::torn:
         ++report.sectors_torn;
+        is_in_order = false;
         tear(sector, unsynced, prng);
         break;
     }
@@ -154,6 +160,7 @@ void FileImage::lose_power(Prng& prng, PowerLoss& report) {
     if (start + sector_size > cached_size)
       restore(sector, unsynced, cached_size > start ? cached_size - start : 0);
   }
+  report.sectors_reordered += report.sectors_kept - kept_before - kept_in_order;
   cached_.resize(left_size);
   unsynced_.clear();
   durable_size_ = smallest_size_ = left_size;

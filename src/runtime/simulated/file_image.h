@@ -15,10 +15,11 @@ namespace gregor::runtime::simulated {
 
 /// What a power loss did; sums over all files of a disk.
 struct PowerLoss {
-  std::uint64_t sectors_kept = 0;  ///< un-synced, on the disk all the same
-  std::uint64_t sectors_lost = 0;  ///< un-synced, old content or zeros
-  std::uint64_t sectors_torn = 0;  ///< un-synced, part new, part old or garbage
-  std::uint64_t bytes_cut = 0;     ///< from ends of files, un-synced
+  std::uint64_t sectors_kept = 0;       ///< un-synced, on the disk all the same
+  std::uint64_t sectors_lost = 0;       ///< un-synced, old content or zeros
+  std::uint64_t sectors_torn = 0;       ///< un-synced, part new, part old or garbage
+  std::uint64_t sectors_reordered = 0;  ///< kept ones behind one of the same file that was not
+  std::uint64_t bytes_cut = 0;          ///< from ends of files, un-synced
   std::uint64_t entries_kept =
       0;  ///< un-synced directory operations that were on the disk all the same
   std::uint64_t entries_lost = 0;  ///< un-synced directory operations undone

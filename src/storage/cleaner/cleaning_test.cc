@@ -9,11 +9,10 @@
 #include <set>
 #include <string>
 
-#include "base/log.h"
 #include "model/record.h"
 #include "storage/cleaner/log_cleaner.h"
+#include "storage/crash_history.h"
 #include "storage/file_names.h"
-#include "storage/simulated_test_support.h"
 
 namespace gregor::storage {
 namespace {
@@ -23,7 +22,6 @@ using model::Offset;
 using model::ProducerId;
 using model::TimestampMs;
 using test::Bytes;
-using test::sim::CrashKind;
 
 /// A record as it was appended; without a value it deletes its key.
 struct Fact {
@@ -60,18 +58,19 @@ Result<void> clean(test::SimulatedHost& host, std::optional<Offset>& checkpoint,
   return *done;
 }
 
-struct Tally {
+struct Tally : test::CrashTally {
   int cleanings = 0;
   int crashed_cleanings = 0;
+  int failed_cleanings = 0;  ///< an error of the disk came up
   int replaced_segments = 0;
   int aborted_transactions = 0;
 };
 
 /// One seed: several lives of a compacted log on one disk.
-class CleaningRun {
+class CleaningRun final : public test::CrashHistory {
  public:
   CleaningRun(std::uint64_t seed, Tally& tally)
-      : tally_(tally), host_(options(seed)), random_(host_.world().split("cleaning test")) {
+      : CrashHistory(seed, "cleaning test", 5, tally), tally_(tally) {
     config_ = std::make_shared<config::TopicConfig>();
     config_->cleanup_compact = true;
     config_->cleanup_delete = false;
@@ -82,54 +81,36 @@ class CleaningRun {
     config_->delete_retention_ms = random_.below(2) == 0 ? 3'600'000 : 0;
   }
 
-  std::string run() {
-    for (int life = 0; life < 5 && complaint_.empty(); ++life) live();
-    return complaint_;
-  }
-
  private:
-  static test::sim::WorldOptions options(std::uint64_t seed) {
-    auto options = test::sim::WorldOptions::swarm(seed);
-    options.disk_bytes_max = 64U << 20;
-    return options;
-  }
-  void complain(const std::string& what) {
-    if (complaint_.empty()) complaint_ = what;
-  }
-  [[nodiscard]] bool is_up() { return host_.node().is_up(); }
-
-  void live() {
+  void live(bool) override {
     const bool stops_cleanly = random_.below(4) == 0;
-    const CrashKind kind = random_.below(2) == 0 ? CrashKind::kill : CrashKind::power;
-    if (auto opened = host_.open(config_); !opened) {
-      return complain("can't be opened: " + opened.error().detail);
-    }
-    adopt_what_was_not_acknowledged();
+    if (!open_log(config_, draw_kind(), !stops_cleanly)) return;
+    if (!adopt_what_was_not_acknowledged()) return end_life();
     check("after a start");
     if (random_.below(4) == 0) checkpoint_.reset();
     end_open_transactions();
-    if (!stops_cleanly && random_.below(4) != 0) {
-      host_.node().crash_after_file_operations(1 + random_.below(400), kind);
-    }
+    if (!stops_cleanly && random_.below(4) != 0) crash_within(400);
+    if (!stops_cleanly && random_.below(3) == 0) fail_within(100);
     const std::uint64_t turns = 2 + random_.below(5);
-    for (std::uint64_t turn = 0; turn < turns && is_up() && complaint_.empty(); ++turn) {
+    for (std::uint64_t turn = 0; turn < turns && goes_on() && complaint_.empty(); ++turn) {
       append_some();
-      if (is_up()) clean_once();
-      if (is_up() && random_.below(3) == 0 && !host_.write_checkpoints() && is_up()) {
+      if (goes_on()) clean_once();
+      if (goes_on() && random_.below(3) == 0 && !host_.write_checkpoints() && goes_on()) {
         complain("checkpoint");
       }
     }
-    if (stops_cleanly && is_up()) return host_.stop();
-    host_.crash(kind);
+    if (stops_cleanly && is_up()) return stop();
+    end_life();
   }
+  [[nodiscard]] bool goes_on() { return is_up() && !has_met_fault(); }
 
   void append_some() {
     const std::uint64_t count = random_.below(12);
-    for (std::uint64_t i = 0; i < count && is_up(); ++i) {
+    for (std::uint64_t i = 0; i < count && goes_on(); ++i) {
       const bool in_transaction = random_.below(4) == 0;
       append(in_transaction ? ProducerId(static_cast<std::int64_t>(random_.below(2)))
                             : ProducerId(-1));
-      if (random_.below(4) == 0) end_one_transaction();
+      if (random_.below(4) == 0 && goes_on()) end_one_transaction();
     }
   }
 
@@ -216,11 +197,14 @@ class CleaningRun {
     }
   }
 
-  /// What was being written when the machine went down may be there or not.
-  void adopt_what_was_not_acknowledged() {
-    host_.log().set_high_watermark(host_.log().log_end());
+  /// What was being written when the machine went down may be there or not; if it is, it stays from
+  /// here on. @return false if the machine went down before that was sure
+  bool adopt_what_was_not_acknowledged() {
     const Offset end = host_.log().log_end();
+    host_.log().set_high_watermark(end);
     if (end > acknowledged_end_) {
+      const auto flushed = host_.try_wait(host_.log().flush());
+      if (!flushed || !*flushed) return false;
       if (!attempt_.empty()) {
         take(acknowledged_end_);
       } else if (pending_end_) {
@@ -232,12 +216,13 @@ class CleaningRun {
     if (end < acknowledged_end_) complain("acknowledged records are gone");
     attempt_.clear();
     pending_end_.reset();
+    return true;
   }
 
   void clean_once() {
     const std::uint64_t before = host_.log().segment_count();
     CleaningOutcome outcome;
-    const std::uint64_t map_bytes = random_.below(3) == 0 ? 240 : 1 << 20;
+    const std::uint64_t map_bytes = random_.below(3) == 0 ? 240 : 1 << 14;
     acknowledged_end_ = host_.log().log_end();
     std::optional<Result<Bytes>> read;
     // A reader comes by while segments are swapped.
@@ -247,6 +232,10 @@ class CleaningRun {
     if (is_up()) host_.settle(std::chrono::seconds(2));
     if (!is_up()) {
       tally_.crashed_cleanings += 1;
+      return;
+    }
+    if (has_met_fault()) {
+      tally_.failed_cleanings += 1;
       return;
     }
     if (!done) return complain("cleaning: " + done.error().detail);
@@ -303,7 +292,7 @@ class CleaningRun {
     if (!complaint_.empty()) return;
     acknowledged_end_ = host_.log().log_end();
     const auto bytes = host_.read_all(host_.log().log_start(), acknowledged_end_, 500);
-    if (!is_up()) return;
+    if (!is_up() || (!bytes && has_met_fault())) return;
     if (!bytes) return complain(when + ": can't be read: " + bytes.error().detail);
     check_table(*bytes, when);
     check_lookups(*bytes, when);
@@ -313,7 +302,7 @@ class CleaningRun {
   void check_table(const Bytes& bytes, const std::string& when) {
     const auto listed = host_.try_wait(
         host_.log().aborted_transactions({host_.log().log_start(), host_.log().log_end() + 1}));
-    if (!listed) return;
+    if (!listed || (!*listed && has_met_fault())) return;
     if (!*listed) return complain(when + ": " + listed->error().detail);
     Table table;
     Offset next(0);
@@ -350,30 +339,7 @@ class CleaningRun {
     });
   }
 
-  /// Indexes lead to where they should.
-  void check_lookups(const Bytes& bytes, const std::string& when) {
-    std::map<Offset, Offset> batches;  // last offset -> base offset
-    model::BatchCursor cursor(bytes);
-    for (auto batch = cursor.next(); batch && *batch; batch = cursor.next()) {
-      batches[(*batch)->last_offset()] = (*batch)->base_offset();
-    }
-    const auto end = static_cast<std::uint64_t>(acknowledged_end_.value());
-    for (int i = 0; i < 5 && end > 0 && is_up(); ++i) {
-      const Offset from(static_cast<std::int64_t>(random_.below(end)));
-      const auto read = host_.try_wait(host_.log().read({from, acknowledged_end_, 1, true}));
-      if (!read) return;
-      if (!*read) return complain(when + ": " + read->error().detail);
-      const auto found = batches.lower_bound(from);
-      const bool is_same =
-          found == batches.end() ? (*read)->slices.empty() : (*read)->first == found->second;
-      if (!is_same)
-        return complain(when + ": offset " + std::to_string(from.value()) + " is elsewhere");
-    }
-  }
-
   Tally& tally_;
-  test::SimulatedHost host_;
-  test::sim::Prng random_;
   std::shared_ptr<config::TopicConfig> config_;
   std::map<Offset, Fact> facts_;
   std::vector<Fact> attempt_;
@@ -384,30 +350,16 @@ class CleaningRun {
   std::optional<Offset> checkpoint_;
   std::uint64_t last_value_ = 0;
   std::int64_t last_time_ = 1000;
-  std::string complaint_;
 };
-
-class QuietLog {
- public:
-  QuietLog() { log::configure(log::Level::off, log::Format::text); }
-  ~QuietLog() { log::configure(log::Level::info, log::Format::text); }
-};
-
-/// GREGOR_SEEDS=n asks for more than the usual number.
-std::uint64_t seed_count() {
-  constexpr std::uint64_t usual = 300;
-  const char* asked = std::getenv("GREGOR_SEEDS");
-  return asked == nullptr ? usual : std::stoull(asked);
-}
 
 TEST(CleaningCrashTest, the_last_value_of_each_key_survives_in_every_seed) {
-  const QuietLog quiet;
   Tally tally;
-  for (std::uint64_t seed = 1; seed <= seed_count(); ++seed) {
-    ASSERT_EQ(CleaningRun(seed, tally).run(), "") << "seed " << seed;
-  }
+  const auto range = test::asked_seeds(300);
+  test::run_histories<CleaningRun>(range, tally, "CleaningCrashTest");
+  if (!range.is_large || HasFatalFailure()) return;
   EXPECT_GT(tally.cleanings, 500);
   EXPECT_GT(tally.crashed_cleanings, 50);
+  EXPECT_GT(tally.failed_cleanings, 20);
   EXPECT_GT(tally.replaced_segments, 1000);
   EXPECT_GT(tally.aborted_transactions, 50);
 }
