@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-SESSION_MS, HEARTBEAT_MS = 6000, 1000
+SESSION_MS, LONG_SESSION_MS, HEARTBEAT_MS = 6000, 45000, 1000  # the long one for static members, which restart
 running = True
 
 
@@ -53,7 +53,8 @@ def kafka_python(address, group, topic, assignor, instance):
 
     options = {"group_instance_id": instance} if instance else {}
     consumer = KafkaConsumer(bootstrap_servers=address, group_id=group, auto_offset_reset="earliest",
-                             partition_assignment_strategy=[kafka_python_assignors()[assignor]], session_timeout_ms=SESSION_MS,
+                             partition_assignment_strategy=[kafka_python_assignors()[assignor]],
+                             session_timeout_ms=LONG_SESSION_MS if instance else SESSION_MS,
                              heartbeat_interval_ms=HEARTBEAT_MS, auto_commit_interval_ms=500, **options)
     consumer.subscribe([topic], listener=Listener())
     tell("up")
@@ -66,8 +67,8 @@ def kafka_python(address, group, topic, assignor, instance):
 
 def confluent(address, group, topic, assignor, instance):
     from confluent_kafka import Consumer
-    options = {"bootstrap.servers": address, "group.id": group, "auto.offset.reset": "earliest", "session.timeout.ms": SESSION_MS,
-               "heartbeat.interval.ms": HEARTBEAT_MS, "partition.assignment.strategy": assignor, "auto.commit.interval.ms": 500}
+    options = {"bootstrap.servers": address, "group.id": group, "auto.offset.reset": "earliest",
+               "session.timeout.ms": LONG_SESSION_MS if instance else SESSION_MS, "heartbeat.interval.ms": HEARTBEAT_MS, "partition.assignment.strategy": assignor, "auto.commit.interval.ms": 500}
     if instance:
         options["group.instance.id"] = instance
     consumer = Consumer(options)
