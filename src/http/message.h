@@ -15,8 +15,9 @@ enum class Method { get, head };
 /// A request that may be answered. Everything in it came from outside; nothing is percent-decoded.
 struct Request {
   Method method = Method::get;
-  std::string path;                                        ///< begins with '/', without the query
-  std::vector<std::pair<std::string, std::string>> query;  ///< in order; "a" is {"a", ""}
+  std::string path;  ///< begins with '/', without the query
+  std::vector<std::pair<std::string, std::string>>
+      query;               ///< in order, unescaped; "a" is {"a", ""}
   std::string host;        ///< Host as it came; "" = none (HTTP/1.0)
   std::string origin;      ///< "" = none
   bool keep_alive = true;  ///< the client wants to ask more on this connection

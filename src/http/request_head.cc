@@ -7,6 +7,7 @@
 #include <boost/beast/http/status.hpp>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 namespace gregor::http {
 namespace {
@@ -43,6 +44,31 @@ tl::unexpected<Refusal> refuse_malformed(const boost::system::error_code& error,
   return refuse(400, "the request is malformed");
 }
 
+std::optional<int> hex_digit(char digit) {
+  if (digit >= '0' && digit <= '9') return digit - '0';
+  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
+  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
+  return std::nullopt;
+}
+
+// "%41+b" is "A b", as forms send it; what is no escape stays as it is.
+std::string unescape(std::string_view text) {
+  std::string plain;
+  plain.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool has_escape = text[i] == '%' && i + 2 < text.size();
+    const auto high = has_escape ? hex_digit(text[i + 1]) : std::nullopt;
+    const auto low = has_escape ? hex_digit(text[i + 2]) : std::nullopt;
+    if (high && low) {
+      plain.push_back(static_cast<char>(*high * 16 + *low));
+      i += 2;
+    } else {
+      plain.push_back(text[i] == '+' ? ' ' : text[i]);
+    }
+  }
+  return plain;
+}
+
 std::vector<std::pair<std::string, std::string>> split_query(std::string_view text) {
   std::vector<std::pair<std::string, std::string>> query;
   while (!text.empty()) {
@@ -51,7 +77,8 @@ std::vector<std::pair<std::string, std::string>> split_query(std::string_view te
     const auto equals = pair.find('=');
     const bool has_value = equals != std::string_view::npos;
     if (pair.empty()) continue;
-    query.emplace_back(pair.substr(0, equals), has_value ? pair.substr(equals + 1) : "");
+    query.emplace_back(unescape(pair.substr(0, equals)),
+                       unescape(has_value ? pair.substr(equals + 1) : ""));
   }
   return query;
 }

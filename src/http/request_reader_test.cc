@@ -134,7 +134,8 @@ TEST(RequestReader, TargetsArePaths) {
 TEST(RequestReader, QueriesAndWishes) {
   RequestReader reader;
   const std::string bytes =
-      "GET /a?level=topic&verbose&&x=1=2 HTTP/1.1\r\nHost: h:1\r\nOrigin: o\r\n"
+      "GET /a?level=topic&verbose&&x=1=2&g%72oup=a%20b+c%C3%a9%&odd=%4&worse=%zz%g1 "
+      "HTTP/1.1\r\nHost: h:1\r\nOrigin: o\r\n"
       "Connection: close\r\nExpect: 100-continue\r\nRange: bytes=0-1\r\nUpgrade: h2c\r\n\r\n";
   std::memcpy(reader.room().data(), bytes.data(), bytes.size());
   reader.added(bytes.size());
@@ -144,6 +145,9 @@ TEST(RequestReader, QueriesAndWishes) {
   EXPECT_EQ((*next)->parameter("verbose"), "");
   EXPECT_EQ((*next)->parameter("x"), "1=2");
   EXPECT_EQ((*next)->parameter("y"), std::nullopt);
+  EXPECT_EQ((*next)->parameter("group"), "a b c\xc3\xa9%");
+  EXPECT_EQ((*next)->parameter("odd"), "%4");
+  EXPECT_EQ((*next)->parameter("worse"), "%zz%g1");
   EXPECT_EQ((*next)->host, "h:1");
   EXPECT_EQ((*next)->origin, "o");
   EXPECT_FALSE((*next)->keep_alive);

@@ -1,5 +1,6 @@
 #include "broker/groups/group_shard.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -12,8 +13,11 @@ namespace gregor::broker {
 namespace {
 
 constexpr std::string_view component = "groups";
-// Rebalances that are remembered per group, and characters of the reason of each.
+// Rebalances that are remembered per group: fewer where there are many groups, so that a shard
+// keeps some 20 MB of them at most. And characters of the reason of each.
 constexpr std::size_t rebalances_max = 100;
+constexpr std::size_t rebalances_min = 5;
+constexpr std::size_t rebalances_of_shard_max = 50'000;
 constexpr std::size_t reason_max = 300;
 
 group::GroupSettings settings_of(const config::BrokerConfig& config) {
@@ -53,6 +57,7 @@ GroupShard::Entry& GroupShard::add(std::int32_t partition, std::string_view id, 
   Entry& added = *entry;
   const bool is_new = partitions_[partition].emplace(added.id, std::move(entry)).second;
   GREGOR_ASSERT(is_new);
+  ++count_;
   return added;
 }
 
@@ -61,6 +66,7 @@ void GroupShard::drop(Entry& entry) {
   auto groups = partitions_.find(entry.partition);
   GREGOR_ASSERT(groups != partitions_.end());
   groups->second.erase(groups->second.find(entry.id));
+  --count_;
   if (groups->second.empty()) partitions_.erase(groups);
 }
 
@@ -145,20 +151,40 @@ void GroupShard::bring_back(std::int32_t partition, const std::string& id,
   perform(entry, std::move(effects));
 }
 
-std::map<std::string_view, std::size_t> GroupShard::counts() const {
-  std::map<std::string_view, std::size_t> counts;
-  for (const auto& [partition, groups] : partitions_) {
-    for (const auto& [id, entry] : groups) ++counts[group::state_name(entry->group.state())];
-  }
-  return counts;
+void GroupFigures::merge(const GroupFigures& other) {
+  for (const auto& [state, count] : other.states) states[state] += count;
+  members += other.members;
+  rebalances += other.rebalances;
+  durations.merge(other.durations);
 }
 
-std::size_t GroupShard::member_count() const {
-  std::size_t count = 0;
+GroupFigures GroupShard::figures() const {
+  GroupFigures figures;
   for (const auto& [partition, groups] : partitions_) {
-    for (const auto& [id, entry] : groups) count += entry->group.member_count();
+    for (const auto& [id, entry] : groups) {
+      ++figures.states[group::state_name(entry->group.state())];
+      figures.members += entry->group.member_count();
+    }
   }
-  return count;
+  figures.rebalances = rebalances_;
+  figures.durations = durations_;
+  return figures;
+}
+
+std::size_t GroupShard::count() const { return count_; }
+
+GroupReport GroupShard::report_of(const Entry& entry, std::size_t count) {
+  GroupReport report;
+  report.id = entry.id;
+  report.state = entry.group.state();
+  report.protocol_type = entry.group.protocol_type().value_or("");
+  report.generation = entry.group.generation();
+  report.members = entry.group.member_count();
+  report.rebalances_begun = entry.rebalances_begun;
+  const std::size_t kept = std::min(entry.rebalances.size(), count);
+  report.rebalances.assign(entry.rebalances.end() - static_cast<std::ptrdiff_t>(kept),
+                           entry.rebalances.end());
+  return report;
 }
 
 std::vector<GroupReport> GroupShard::reports(std::size_t count) const {
@@ -166,16 +192,16 @@ std::vector<GroupReport> GroupShard::reports(std::size_t count) const {
   for (const auto& [partition, groups] : partitions_) {
     for (const auto& [id, entry] : groups) {
       if (reports.size() == count) return reports;
-      GroupReport& report = reports.emplace_back();
-      report.id = id;
-      report.state = entry->group.state();
-      report.protocol_type = entry->group.protocol_type().value_or("");
-      report.generation = entry->group.generation();
-      report.members = entry->group.member_count();
-      report.rebalances.assign(entry->rebalances.begin(), entry->rebalances.end());
+      reports.push_back(report_of(*entry, 1));
     }
   }
   return reports;
+}
+
+std::optional<GroupReport> GroupShard::report(std::int32_t partition, std::string_view id) const {
+  const Entry* entry = find(partition, id);
+  if (entry == nullptr) return std::nullopt;
+  return report_of(*entry, rebalances_max);
 }
 
 runtime::Task<void> GroupShard::stop() { co_await stores_.join(); }
@@ -208,8 +234,15 @@ void GroupShard::answer(group::RequestId request, GroupAnswer answer) {
   });
 }
 
+std::size_t GroupShard::rebalances_kept() const {
+  return std::clamp(rebalances_of_shard_max / std::max<std::size_t>(count_, 1), rebalances_min,
+                    rebalances_max);
+}
+
 void GroupShard::note(Entry& entry, const group::effect::RebalanceBegan& began) {
-  if (entry.rebalances.size() == rebalances_max) entry.rebalances.pop_front();
+  ++rebalances_;
+  ++entry.rebalances_begun;
+  while (entry.rebalances.size() >= rebalances_kept()) entry.rebalances.pop_front();
   RebalanceReport& report = entry.rebalances.emplace_back();
   const group::Moment at = moment();
   report.began_ms = at.wall_ms;
@@ -225,6 +258,7 @@ void GroupShard::note(Entry& entry, const group::effect::RebalanceJoined& joined
   if (entry.rebalances.empty()) return;
   RebalanceReport& report = entry.rebalances.back();
   report.took_ms = moment().monotonic_ms - entry.rebalance_began_ms;
+  durations_.add(std::chrono::milliseconds(report.took_ms));
   report.generation = joined.generation;
   report.members = joined.members;
 }
@@ -294,6 +328,7 @@ void GroupShard::take_over(std::int32_t partition, LoadedGroups groups) {
 void GroupShard::let_go(std::int32_t partition) {
   auto groups = partitions_.extract(partition);
   if (groups.empty()) return;
+  count_ -= groups.mapped().size();
   for (auto& [id, entry] : groups.mapped()) {
     shard_.shard().cancel_timer(std::exchange(entry->timer, 0));
     group::Effects effects;

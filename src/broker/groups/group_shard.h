@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/duration_histogram.h"
 #include "base/log.h"
 #include "broker/groups/groups_of_shard.h"
 #include "group/group.h"
@@ -46,7 +47,17 @@ struct GroupReport {
   std::string protocol_type;
   std::int32_t generation = 0;
   std::size_t members = 0;
+  std::uint64_t rebalances_begun = 0;
   std::vector<RebalanceReport> rebalances;  ///< the last ones, oldest first
+};
+
+/// All groups of a shard together.
+struct GroupFigures {
+  std::map<std::string_view, std::size_t> states;  ///< how many groups are in each, by its name
+  std::size_t members = 0;
+  std::uint64_t rebalances = 0;  ///< begun so far
+  DurationHistogram durations;   ///< of rebalances, from their reason until all had joined
+  void merge(const GroupFigures& other);
 };
 
 /// Thread:    its shard.
@@ -81,11 +92,14 @@ class GroupShard final : public GroupsOfShard {
 
   // Figures
 
-  /// How many groups are in each state, by its name.
-  [[nodiscard]] std::map<std::string_view, std::size_t> counts() const;
-  [[nodiscard]] std::size_t member_count() const;
-  /// The first `count` groups in the order of their partitions and names.
+  [[nodiscard]] GroupFigures figures() const;
+  [[nodiscard]] std::size_t count() const;
+  /// The first `count` groups in the order of their partitions and names, with their last rebalance
+  /// only.
   [[nodiscard]] std::vector<GroupReport> reports(std::size_t count) const;
+  /// With all rebalances that are remembered. @return nullopt: there is no such group
+  [[nodiscard]] std::optional<GroupReport> report(std::int32_t partition,
+                                                  std::string_view id) const;
 
   /// Stores under way are waited for; no request may come any more.
   runtime::Task<void> stop();
@@ -117,6 +131,7 @@ class GroupShard final : public GroupsOfShard {
     group::Group group;
     runtime::TimerId timer = 0;
     std::int64_t timer_ms = 0;
+    std::uint64_t rebalances_begun = 0;
     std::deque<RebalanceReport> rebalances;
     std::int64_t rebalance_began_ms = 0;  // monotonic
   };
@@ -135,11 +150,16 @@ class GroupShard final : public GroupsOfShard {
                             group::effect::Store what);
   void note(Entry& entry, const group::effect::RebalanceBegan& began);
   void note(Entry& entry, const group::effect::RebalanceJoined& joined);
+  [[nodiscard]] std::size_t rebalances_kept() const;
+  [[nodiscard]] static GroupReport report_of(const Entry& entry, std::size_t count);
 
   BrokerShard& shard_;
   const group::GroupSettings settings_;
   std::map<std::int32_t, Entries> partitions_;
   std::uint64_t last_serial_ = 0;
+  std::size_t count_ = 0;  // of all entries
+  std::uint64_t rebalances_ = 0;
+  DurationHistogram durations_;
   log::RateLimit lines_{20};
   runtime::TaskGroup stores_;
 };

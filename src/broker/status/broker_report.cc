@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "broker/groups/group_coordinator.h"
 #include "broker/status/shard_round.h"
 
 namespace gregor::broker {
@@ -53,6 +54,9 @@ runtime::Task<ShardReport> report_shard(BrokerShard& shard, const ConnectionSet&
     last = some.back()->log().partition();
     co_await runtime::sleep_until(shard.shard(), shard.shard().clock().now());
   }
+  report.groups = shard.group_shard().figures();
+  if (detail != Detail::basic)
+    report.listed_groups = shard.group_shard().reports(listed_groups_max);
   report.counters = shard.counters();
   report.connections = connections.size();
   report.parked_fetches = shard.parked().size();
@@ -60,6 +64,12 @@ runtime::Task<ShardReport> report_shard(BrokerShard& shard, const ConnectionSet&
   report.frame_budget_used_bytes = connections.budget().used();
   report.frames_waiting = connections.budget().waiting();
   co_return report;
+}
+
+runtime::Task<std::optional<GroupReport>> report_group(BrokerShard& shard, GroupPlace place,
+                                                       std::string id) {
+  if (shard.shard().id() != place.shard) co_return std::nullopt;
+  co_return shard.group_shard().report(place.partition, id);
 }
 
 ImageSums sum_image(const model::ClusterImage& image, model::BrokerId self) {
@@ -113,12 +123,32 @@ LogSums BrokerReport::logs() const {
   return all;
 }
 
+GroupFigures BrokerReport::groups() const {
+  GroupFigures all;
+  for (const auto& shard : shards) {
+    if (shard) all.merge(shard->groups);
+  }
+  return all;
+}
+
 // A log that is led here and not hosted could not be opened.
 std::uint64_t BrokerReport::offline() const {
   const LogSums all = logs();
   const std::uint64_t unopened =
       image.led_here > all.partitions ? image.led_here - all.partitions : 0;
   return image.leaderless + all.failed + unopened;
+}
+
+runtime::Task<std::optional<GroupReport>> gather_group(BrokerShared& shared, std::string id,
+                                                       runtime::Instant deadline) {
+  const GroupPlace place = GroupCoordinator::place_of(*shared.shards[0], id);
+  auto work = [&shared, place, id](runtime::ShardId shard) {
+    return report_group(*shared.shards[shard.value()], place, id);
+  };
+  runtime::Shard& home = shared.shards[0]->shard();
+  auto reports = co_await ask_shards<std::optional<GroupReport>>(home, deadline, work);
+  std::optional<std::optional<GroupReport>>& found = reports[place.shard.value()];
+  co_return found ? std::move(*found) : std::nullopt;
 }
 
 runtime::Task<BrokerReport> gather_report(

@@ -10,6 +10,7 @@
 #include "broker/broker_shard.h"
 #include "broker/connection_set.h"
 #include "broker/groups/group_lag.h"
+#include "broker/groups/group_shard.h"
 #include "broker/shard_counters.h"
 #include "runtime/shard.h"
 #include "runtime/task.h"
@@ -59,6 +60,8 @@ struct ShardReport {
   std::map<std::string, LogSums> dirs;
   std::map<std::string, LogSums> topics;    ///< from Detail::topic on
   std::vector<PartitionReport> partitions;  ///< Detail::partition; by name, the first ones
+  GroupFigures groups;
+  std::vector<GroupReport> listed_groups;  ///< from Detail::topic on; the first ones
 };
 
 /// What is the same for all shards is only in shard 0's image and is counted when asked for.
@@ -75,12 +78,20 @@ struct BrokerReport {
   GroupLags lags;  ///< from Detail::topic on
 
   [[nodiscard]] LogSums logs() const;
+  [[nodiscard]] GroupFigures groups() const;
   /// Partitions that nobody can write to, as far as this broker knows.
   [[nodiscard]] std::uint64_t offline() const;
 };
 
 /// So many topics and partitions are listed by one shard at most; pages say what they leave out.
 inline constexpr std::size_t listed_per_shard_max = 5000;
+/// And so many groups.
+inline constexpr std::size_t listed_groups_max = 1000;
+
+/// A group with all rebalances that are remembered. @return nullopt: there is none, or its shard
+/// has not answered in time. Thread: shard 0.
+runtime::Task<std::optional<GroupReport>> gather_group(BrokerShared& shared, std::string id,
+                                                       runtime::Instant deadline);
 
 /// Thread: shard 0. The sets are those of `shared.shards`, in order; both must outlive the shards'
 /// work.

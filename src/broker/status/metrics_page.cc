@@ -9,6 +9,7 @@
 
 #include "base/error_code.h"
 #include "broker/served_api.h"
+#include "broker/status/group_pages.h"
 #include "http/metrics_writer.h"
 #include "protocol/api_table.h"
 
@@ -277,57 +278,6 @@ void write_partitions(MetricsWriter& out, const BrokerReport& report) {
         report.logs().partitions - listed);
 }
 
-struct TopicLag {
-  std::int64_t records = 0;
-  std::optional<std::int64_t> age_ms;  // the greatest that is known
-};
-
-// One group reads one topic: all its partitions in one.
-std::map<std::pair<std::string_view, std::string_view>, TopicLag> sum_lags(const GroupLags& lags) {
-  std::map<std::pair<std::string_view, std::string_view>, TopicLag> sums;
-  for (const GroupLag& row : lags.rows) {
-    TopicLag& sum = sums[{row.group, row.partition.topic}];
-    sum.records += row.records;
-    if (row.age_ms) sum.age_ms = std::max(sum.age_ms.value_or(0), *row.age_ms);
-  }
-  return sums;
-}
-
-double seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000; }
-
-void write_lags(MetricsWriter& out, const GroupLags& lags) {
-  const auto sums = sum_lags(lags);
-  out.family(MetricKind::gauge, "gregor_group_lag_records",
-             "Records behind a group's committed offsets, by group and topic.");
-  for (const auto& [key, sum] : sums)
-    out.sample({{"group", key.first}, {"topic", key.second}}, static_cast<double>(sum.records));
-  out.family(MetricKind::gauge, "gregor_group_lag_seconds",
-             "How long the oldest of these records has been there.");
-  for (const auto& [key, sum] : sums) {
-    if (sum.age_ms) out.sample({{"group", key.first}, {"topic", key.second}}, seconds(*sum.age_ms));
-  }
-  gauge(out, "gregor_unlisted_group_offsets",
-        "Committed offsets that this page leaves out, to stay bounded.", lags.unlisted);
-}
-
-void write_partition_lags(MetricsWriter& out, const GroupLags& lags) {
-  out.family(MetricKind::gauge, "gregor_group_partition_lag_records",
-             "Records behind a group's committed offset of a partition.");
-  for (const GroupLag& row : lags.rows) {
-    const std::string index = fmt::format("{}", row.partition.partition.value());
-    out.sample({{"group", row.group}, {"topic", row.partition.topic}, {"partition", index}},
-               static_cast<double>(row.records));
-  }
-  out.family(MetricKind::gauge, "gregor_group_partition_lag_seconds",
-             "How long the oldest of these records has been there.");
-  for (const GroupLag& row : lags.rows) {
-    if (!row.age_ms) continue;
-    const std::string index = fmt::format("{}", row.partition.partition.value());
-    out.sample({{"group", row.group}, {"topic", row.partition.topic}, {"partition", index}},
-               seconds(*row.age_ms));
-  }
-}
-
 }  // namespace
 
 std::string metrics_text(const BrokerReport& report, const MetricsFacts& facts, Detail detail) {
@@ -340,8 +290,10 @@ std::string metrics_text(const BrokerReport& report, const MetricsFacts& facts, 
   write_logs(out, all);
   write_compaction(out, facts.compaction);
   write_dirs(out, facts.log_dirs);
+  write_group_figures(out, report.groups());
   if (detail != Detail::basic) {
     write_topics(out, all);
+    write_groups(out, report);
     write_lags(out, report.lags);
   }
   if (detail == Detail::partition) {

@@ -94,6 +94,32 @@ TEST(MetricsPage, WhatIsLeftOutIsSaid) {
               HasSubstr("gregor_unlisted_partitions 1\n"));
 }
 
+TEST(MetricsPage, GroupsOfAllShards) {
+  BrokerReport report = broker(Detail::topic);
+  for (auto& shard : report.shards) {
+    shard->groups.states["Stable"] = 2;
+    shard->groups.members = 5;
+    shard->groups.rebalances = 7;
+    shard->groups.durations.add(300ms);
+    GroupReport listed;
+    listed.id = &shard == &report.shards[0] ? "a" : "b";
+    listed.members = 3;
+    listed.rebalances_begun = 4;
+    shard->listed_groups.push_back(listed);
+  }
+  const std::string basic = metrics_text(report, {}, Detail::basic);
+  EXPECT_THAT(basic, HasSubstr("gregor_groups{state=\"Stable\"} 4\n"));
+  EXPECT_THAT(basic, HasSubstr("gregor_groups{state=\"Empty\"} 0\n"));
+  EXPECT_THAT(basic, HasSubstr("gregor_members 10\n"));
+  EXPECT_THAT(basic, HasSubstr("gregor_rebalances_total 14\n"));
+  EXPECT_THAT(basic, HasSubstr("gregor_rebalance_duration_seconds_bucket{le=\"0.5\"} 2\n"));
+  EXPECT_THAT(basic, Not(HasSubstr("group=")));
+  const std::string topic = metrics_text(report, {}, Detail::topic);
+  EXPECT_THAT(topic, HasSubstr("gregor_group_members{group=\"b\"} 3\n"));
+  EXPECT_THAT(topic, HasSubstr("gregor_group_rebalances_total{group=\"a\"} 4\n"));
+  EXPECT_THAT(topic, HasSubstr("gregor_unlisted_groups 2\n"));
+}
+
 GroupLag lag(std::string group, std::int32_t index, std::int64_t records,
              std::optional<std::int64_t> age_ms) {
   GroupLag row;
@@ -108,7 +134,7 @@ TEST(MetricsPage, LagOfGroups) {
   BrokerReport report = broker(Detail::partition);
   report.lags.rows = {lag("a", 0, 3, 1500), lag("a", 1, 4, 2500), lag("b", 0, 5, std::nullopt)};
   report.lags.unlisted = 9;
-  EXPECT_THAT(metrics_text(report, {}, Detail::basic), Not(HasSubstr("gregor_group")));
+  EXPECT_THAT(metrics_text(report, {}, Detail::basic), Not(HasSubstr("gregor_group_")));
   const std::string topic = metrics_text(report, {}, Detail::topic);
   EXPECT_THAT(topic, HasSubstr("gregor_group_lag_records{group=\"a\",topic=\"orders\"} 7\n"));
   EXPECT_THAT(topic, HasSubstr("gregor_group_lag_seconds{group=\"a\",topic=\"orders\"} 2.5\n"));

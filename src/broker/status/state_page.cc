@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "broker/status/group_pages.h"
 #include "config/key_names.h"
 #include "protocol/json_writer.h"
 
@@ -130,7 +131,7 @@ void write_offset(JsonWriter& json, const GroupLag& row) {
 }
 
 // Rows are in the order of the groups.
-void write_groups(JsonWriter& json, const GroupLags& lags) {
+void write_offsets(JsonWriter& json, const GroupLags& lags) {
   json.begin_array("group_offsets");
   for (std::size_t i = 0; i < lags.rows.size();) {
     const std::string& group = lags.rows[i].group;
@@ -167,7 +168,8 @@ std::string state_json(const BrokerReport& report, const StateFacts& facts, Brok
   write_shards(json, report);
   json.field("offline_partitions", signed_of(report.offline()));
   write_topics(json, report, *image);
-  write_groups(json, report.lags);
+  write_groups(json, report);
+  write_offsets(json, report.lags);
   json.end_object();
   return json.take() + "\n";
 }

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "broker/status/group_pages.h"
 #include "broker/status/metrics_page.h"
 #include "broker/status/shard_round.h"
 #include "broker/status/state_page.h"
@@ -21,7 +22,7 @@ constexpr std::string_view index_text =
     "/readyz                     200 once clients are served, else 503 and why; ?verbose\n"
     "/metrics                    Prometheus; ?level=basic (default), topic or partition\n"
     "/version                    version of the program\n"
-    "/debug/state                shards, topics and partitions as JSON\n\n"
+    "/debug/state                shards, topics, partitions and groups as JSON; ?group=NAME\n\n"
     "Kafka clients connect elsewhere: see listeners.\n";
 
 http::Response respond(unsigned status, std::string_view type, std::string body) {
@@ -125,7 +126,7 @@ runtime::Task<http::Response> StatusPages::answer(const http::Request& request) 
   if (request.path == "/livez") co_return co_await live();
   if (request.path == "/readyz") co_return co_await ready(request);
   if (request.path == "/metrics") co_return co_await metrics(request);
-  if (request.path == "/debug/state") co_return co_await state();
+  if (request.path == "/debug/state") co_return co_await state(request);
   co_return plain(404, "no such page; / lists them");
 }
 
@@ -206,7 +207,15 @@ runtime::Task<http::Response> StatusPages::metrics(const http::Request& request)
   co_return respond(200, metrics_type, metrics_text(report, facts, *detail));
 }
 
-runtime::Task<http::Response> StatusPages::state() {
+runtime::Task<http::Response> StatusPages::group(std::string id) {
+  const runtime::Instant limit = deadline();
+  const auto report = co_await gather_group(sources_.shared, std::move(id), limit);
+  if (!report) co_return plain(404, "there is no such group");
+  co_return respond(200, json_type, group_json(*report));
+}
+
+runtime::Task<http::Response> StatusPages::state(const http::Request& request) {
+  if (const auto id = request.parameter("group")) co_return co_await group(std::string(*id));
   if (is_making_details_) co_return plain(503, "another such page is being made");
   const Busy busy(is_making_details_);
   const runtime::Instant limit = deadline();

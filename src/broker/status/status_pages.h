@@ -48,7 +48,8 @@ class StatusPages {
   runtime::Task<http::Response> live();
   runtime::Task<http::Response> ready(const http::Request& request);
   runtime::Task<http::Response> metrics(const http::Request& request);
-  runtime::Task<http::Response> state();
+  runtime::Task<http::Response> state(const http::Request& request);
+  runtime::Task<http::Response> group(std::string id);
   [[nodiscard]] http::Response version() const;
   [[nodiscard]] runtime::Instant deadline() const;
 
