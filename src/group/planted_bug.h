@@ -1,4 +1,5 @@
-// Planted bugs: defects that a test switches on to show that the random histories find them. As in
+// Planted bugs: defects that a test switches on to show that the random histories
+// or the simulator find them. As in
 // storage/planted_bug.h: with the switch at `none`, which only a test changes, no branch is taken.
 #pragma once
 
@@ -18,6 +19,9 @@ enum class PlantedBug : std::uint8_t {
   lose_answer,          ///< a SyncGroup is forgotten when a rebalance begins
   no_sync_timeout,      ///< nobody looks for members that do not send SyncGroup
   forget_member,        ///< a member that changes its protocols is dropped
+  accept_old_commit,    ///< a commit of an old generation is taken
+  forget_at_load,       ///< the last member of a group that is loaded is left out
+  commit_unwritten,     ///< the broker's: a commit is acknowledged before it is written
 };
 
 namespace detail {

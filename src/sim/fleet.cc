@@ -19,7 +19,8 @@ Fleet::Fleet(runtime::simulated::World& world, runtime::Shard& shard, const Sett
       settings_(settings),
       violations_(violations),
       history_(settings.is_flushed_each, settings.slack, violations),
-      topics_(violations) {}
+      topics_(violations),
+      groups_(settings.is_flushed_each, violations) {}
 
 runtime::Task<bool> Fleet::pass_gate() {
   while (!is_open_ && !is_stopping_) {

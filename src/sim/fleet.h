@@ -8,6 +8,7 @@
 
 #include "runtime/simulated/world.h"
 #include "sim/client_connection.h"
+#include "sim/group_history.h"
 #include "sim/history.h"
 #include "sim/settings.h"
 #include "sim/topic_history.h"
@@ -24,6 +25,10 @@ struct ClientCounts {
   std::uint64_t recognised = 0;  ///< batches that were sent again and known to the broker
   std::uint64_t topics_made = 0;
   std::uint64_t topics_deleted = 0;
+  std::uint64_t assignments = 0;  ///< that members of groups were given
+  std::uint64_t commits = 0;      ///< acknowledged
+  std::uint64_t rejected = 0;     ///< members whose time-outs ended, commits of old generations
+  std::uint64_t survivors = 0;    ///< members that were known after a restart
 };
 
 /// Thread: the clients' shard.
@@ -40,6 +45,7 @@ class Fleet {
   [[nodiscard]] Violations& violations() { return violations_; }
   [[nodiscard]] History& history() { return history_; }
   [[nodiscard]] TopicHistory& topics() { return topics_; }
+  [[nodiscard]] GroupHistory& groups() { return groups_; }
   [[nodiscard]] ClientCounts& counts() { return counts_; }
   [[nodiscard]] runtime::Instant now() const { return shard_.clock().now(); }
   [[nodiscard]] runtime::simulated::Prng split(std::string_view name) const {
@@ -123,6 +129,7 @@ class Fleet {
   Violations& violations_;
   History history_;
   TopicHistory topics_;
+  GroupHistory groups_;
   ClientCounts counts_;
   bool is_open_ = false;
   bool is_stopping_ = false;

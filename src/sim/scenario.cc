@@ -8,6 +8,8 @@
 
 #include "runtime/simulated/world.h"
 #include "sim/fetcher.h"
+#include "sim/group_member.h"
+#include "sim/group_verifier.h"
 #include "sim/idempotent_producer.h"
 #include "sim/producer.h"
 #include "sim/topic_worker.h"
@@ -53,6 +55,7 @@ class Run {
     node.boot(1);
     fleet_ = std::make_unique<Fleet>(world_, node.shard(0), settings, report_.violations);
     verifier_ = std::make_unique<Verifier>(*fleet_);
+    group_verifier_ = std::make_unique<GroupVerifier>(*fleet_);
   }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
@@ -83,6 +86,7 @@ class Run {
   }
 
   bool begin() {
+    fleet_->groups().begin_life(fleet_->now());
     if (host_.start() != HostOutcome::done) return false;
     say("started");
     fleet_->is_serving = true;
@@ -108,7 +112,7 @@ class Run {
       }
       if (!fleet_->topics().id_of(plan.name)) co_return false;
     }
-    co_return true;
+    co_return co_await group_verifier_->prepare();
   }
 
   void make_clients() {
@@ -135,9 +139,20 @@ class Run {
       fetchers_.push_back(std::make_unique<Fetcher>(*fleet_, plan, number++, choose(positions)));
       fleet_->tasks().spawn(fetchers_.back()->run());
     }
+    for (const GroupPlan& plan : settings_.groups) make_group(plan);
     if (!settings_.has_topic_worker) return;
     worker_ = std::make_unique<TopicWorker>(*fleet_, worker_number);
     fleet_->tasks().spawn(worker_->run());
+  }
+
+  void make_group(const GroupPlan& plan) {
+    for (std::uint32_t i = 0; i < plan.members; ++i) {
+      members_.push_back(std::make_unique<GroupMember>(*fleet_, plan, i));
+      fleet_->tasks().spawn(members_.back()->run());
+    }
+    if (plan.members > 0) return;
+    keepers_.push_back(std::make_unique<OffsetKeeper>(*fleet_, plan));
+    fleet_->tasks().spawn(keepers_.back()->run());
   }
 
   std::vector<FetchPosition> choose(const std::vector<FetchPosition>& all) {
@@ -161,8 +176,13 @@ class Run {
     if (numbers_.chance(0.2)) ending = stop(length);
     if (!ending) ending = crash(length);
     say(fmt::format("ended by {}", name_of(*ending)));
-    fleet_->history().end_life(*ending);
+    end_life(*ending);
     if (is_well()) come_back();
+  }
+
+  void end_life(Ending ending) {
+    fleet_->history().end_life(ending);
+    fleet_->groups().end_life(ending, fleet_->now());
   }
 
   [[nodiscard]] CrashKind draw_kind() {
@@ -181,7 +201,7 @@ class Run {
     fleet_->start_life();
     if (outcome == HostOutcome::failed || !numbers_.chance(0.5)) return Ending::clean;
     // The machine goes down right after: all is on the disk.
-    fleet_->history().end_life(Ending::clean);
+    end_life(Ending::clean);
     host_.crash(CrashKind::power);
     return Ending::power;
   }
@@ -214,6 +234,7 @@ class Run {
     while (is_well()) {
       const bool crashes_again = crashes < crashes_in_start_max && numbers_.chance(0.3);
       if (crashes_again) host_.arm_crash(numbers_.between(1, 40), draw_kind());
+      fleet_->groups().begin_life(fleet_->now());
       HostOutcome outcome = host_.start();
       if (outcome == HostOutcome::failed) return;
       const bool crashes_late = outcome == HostOutcome::done && crashes_again;
@@ -229,7 +250,7 @@ class Run {
       // What only the cache had may go.
       if (host_.crash_kind() == CrashKind::power) digest_may_change_ = true;
       say(fmt::format("crashed again by {}", name_of(to_ending(host_.crash_kind()))));
-      fleet_->history().end_life(bury_crashed());
+      end_life(bury_crashed());
     }
     if (is_well()) check();
   }
@@ -238,13 +259,32 @@ class Run {
     compare_digest();
     if (!make_quiet()) return;
     promise_recovery_points();
+    fleet_->groups().resume();
     fleet_->is_serving = true;
     say("started");
     const auto checked = world_.run_task(fleet_->shard(), verifier_->run(), check_max);
     ++report_.checks;
     if ((!checked || !*checked) && is_well())
       report_.violations.add("CHECK", "the log could not be read back");
+    if (is_well()) check_groups();
     say("checked");
+  }
+
+  void check_groups() {
+    auto asking = group_verifier_->check_offsets();
+    const auto checked = world_.run_task(fleet_->shard(), std::move(asking), check_max);
+    if ((!checked || !*checked) && is_well())
+      report_.violations.add("CHECK", "committed offsets could not be read back");
+  }
+
+  // Nobody gives a sign of life any more.
+  void check_farewell() {
+    if (settings_.groups.empty()) return;
+    world_.run_for(group_verifier_->farewell());
+    auto asking = group_verifier_->check_empty();
+    const auto checked = world_.run_task(fleet_->shard(), std::move(asking), check_max);
+    if ((!checked || !*checked) && is_well())
+      report_.violations.add("CHECK", "groups could not be described");
   }
 
   // S1: nothing was appended between two recoveries, so they leave the same bytes.
@@ -287,10 +327,12 @@ class Run {
       report_.violations.add("L4", "clients do not come to rest though nothing new is asked");
       return;
     }
-    if (host_.stop() != HostOutcome::done) return;
+    check_farewell();
+    if (!is_well() || host_.stop() != HostOutcome::done) return;
     fleet_->start_life();
-    fleet_->history().end_life(Ending::clean);
+    end_life(Ending::clean);
     say("stopped");
+    fleet_->groups().begin_life(fleet_->now());
     if (host_.start() != HostOutcome::done) return;
     check();
   }
@@ -321,7 +363,10 @@ class Run {
   std::vector<std::unique_ptr<IdempotentProducer>> idempotent_;
   std::vector<std::unique_ptr<Fetcher>> fetchers_;
   std::unique_ptr<TopicWorker> worker_;
+  std::vector<std::unique_ptr<GroupMember>> members_;
+  std::vector<std::unique_ptr<OffsetKeeper>> keepers_;
   std::unique_ptr<Verifier> verifier_;
+  std::unique_ptr<GroupVerifier> group_verifier_;
   std::unique_ptr<Fleet> fleet_;
   std::optional<std::uint64_t> digest_;
   bool digest_may_change_ = false;

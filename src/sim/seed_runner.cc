@@ -13,22 +13,29 @@
 namespace gregor::sim {
 namespace {
 
-using storage::PlantedBug;
-
 // Below so many seeds shares say nothing.
 constexpr std::uint64_t seeds_for_shares = 50;
 constexpr double share_min = 0.2;
 
-constexpr std::array<std::pair<std::string_view, PlantedBug>, 8> bugs{{
-    {"none", PlantedBug::none},
-    {"acknowledge_before_write", PlantedBug::acknowledge_before_write},
-    {"skip_tail_cut", PlantedBug::skip_tail_cut},
-    {"wrong_base_offset", PlantedBug::wrong_base_offset},
-    {"skip_directory_sync", PlantedBug::skip_directory_sync},
-    {"keep_failed_sequences", PlantedBug::keep_failed_sequences},
-    {"skip_producer_replay", PlantedBug::skip_producer_replay},
-    {"lose_fetch_notice", PlantedBug::lose_fetch_notice},
-}};
+using GroupBug = group::PlantedBug;
+using StorageBug = storage::PlantedBug;
+
+constexpr std::array bugs{
+    Bug{"none"},
+    Bug{"acknowledge_before_write", StorageBug::acknowledge_before_write},
+    Bug{"skip_tail_cut", StorageBug::skip_tail_cut},
+    Bug{"wrong_base_offset", StorageBug::wrong_base_offset},
+    Bug{"skip_directory_sync", StorageBug::skip_directory_sync},
+    Bug{"keep_failed_sequences", StorageBug::keep_failed_sequences},
+    Bug{"skip_producer_replay", StorageBug::skip_producer_replay},
+    Bug{"lose_fetch_notice", StorageBug::lose_fetch_notice},
+    Bug{"commit_unwritten", StorageBug::none, GroupBug::commit_unwritten},
+    Bug{"keep_generation", StorageBug::none, GroupBug::keep_generation},
+    Bug{"forget_at_load", StorageBug::none, GroupBug::forget_at_load},
+    Bug{"accept_old_commit", StorageBug::none, GroupBug::accept_old_commit},
+    Bug{"forget_deadline", StorageBug::none, GroupBug::forget_deadline},
+    Bug{"lose_answer", StorageBug::none, GroupBug::lose_answer},
+};
 
 std::atomic<std::uint64_t> seed_under_way{0};
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
@@ -56,6 +63,11 @@ struct Totals {
   std::uint64_t topics = 0;
   std::uint64_t refused = 0;
   std::uint64_t recognised = 0;  // seeds
+  std::uint64_t groups = 0;      // seeds with groups that had members
+  std::uint64_t survived = 0;    // seeds whose members were known after a restart
+  std::uint64_t assignments = 0;
+  std::uint64_t commits = 0;
+  std::uint64_t rejected = 0;
   double virtual_seconds = 0;
   double longest = 0;
 
@@ -74,6 +86,11 @@ struct Totals {
     topics += report.clients.topics_made;
     refused += report.clients.refused;
     if (report.clients.recognised > 0) ++recognised;
+    if (report.clients.assignments > 0) ++groups;
+    if (report.clients.survivors > 0) ++survived;
+    assignments += report.clients.assignments;
+    commits += report.clients.commits;
+    rejected += report.clients.rejected;
     virtual_seconds += report.virtual_seconds;
     longest = std::max(longest, report.virtual_seconds);
   }
@@ -91,13 +108,13 @@ class Runner {
       if (seed - options_.first_seed < options_.repeated && report.violations.empty())
         repeat(seed, report.hash);
       if (options_.expects_violation && !report.violations.empty()) {
-        print(fmt::format("{} is found by seed {}", bug_name(options_.bug), seed));
+        print(fmt::format("{} is found by seed {}", options_.bug.name, seed));
         return 0;
       }
     }
     summarize();
     if (options_.expects_violation) {
-      print(fmt::format("{} is not found by {} seeds", bug_name(options_.bug), totals_.runs));
+      print(fmt::format("{} is not found by {} seeds", options_.bug.name, totals_.runs));
       return 1;
     }
     return totals_.failed == 0 && totals_.differing == 0 && shares_suffice() ? 0 : 1;
@@ -119,20 +136,22 @@ class Runner {
   void show(const RunReport& report) const {
     if (options_.has_hashes) print(fmt::format("hash {} {:016x}", report.seed, report.hash));
     if (options_.is_verbose) {
-      print(
-          fmt::format("seed {}: {:.2f} virtual s, {} events, {} records acknowledged, {} read, {} "
-                      "lost to power, {} kills, {} power "
-                      "losses, {} in a start, {} clean stops, {} fetches woken, {} in vain, {} "
-                      "invalid batches refused, {} topics made, {} deleted",
-                      report.seed, report.virtual_seconds, report.steps, report.acked, report.read,
-                      report.lost_acked, report.disk.kills, report.disk.power_losses,
-                      report.disk.crashes_in_start, report.disk.clean_stops, report.clients.woken,
-                      report.clients.empty, report.clients.refused, report.clients.topics_made,
-                      report.clients.topics_deleted));
+      print(fmt::format(
+          "seed {}: {:.2f} virtual s, {} events, {} records acknowledged, {} read, {} "
+          "lost to power, {} kills, {} power "
+          "losses, {} in a start, {} clean stops, {} fetches woken, {} in vain, {} "
+          "invalid batches refused, {} topics made, {} deleted, {} assignments, {} commits, {} "
+          "rejected, {} survivors",
+          report.seed, report.virtual_seconds, report.steps, report.acked, report.read,
+          report.lost_acked, report.disk.kills, report.disk.power_losses,
+          report.disk.crashes_in_start, report.disk.clean_stops, report.clients.woken,
+          report.clients.empty, report.clients.refused, report.clients.topics_made,
+          report.clients.topics_deleted, report.clients.assignments, report.clients.commits,
+          report.clients.rejected, report.clients.survivors));
     }
     if (report.violations.empty()) return;
     const std::string bug =
-        options_.bug == PlantedBug::none ? "" : fmt::format(" --bug {}", bug_name(options_.bug));
+        options_.bug.is_none() ? "" : fmt::format(" --bug {}", options_.bug.name);
     print(fmt::format("seed {} FAILED after {:.3f} virtual s, {} violations; {}", report.seed,
                       report.virtual_seconds, report.violations.count(), report.settings));
     for (const Violation& violation : report.violations.first())
@@ -168,6 +187,10 @@ class Runner {
         "refused, {} topics made; {} events, {:.0f} virtual s, the longest run {:.1f} s",
         t.crashes, t.acked, t.lost_acked, t.read, t.refused, t.topics, t.steps, t.virtual_seconds,
         t.longest));
+    print(fmt::format(
+        "{} seeds had members of groups, {} of them members that a restart did not end; {} "
+        "assignments, {} commits acknowledged, {} members and commits rejected",
+        share(t.groups, t.runs), share(t.survived, t.runs), t.assignments, t.commits, t.rejected));
     const std::uint64_t repeated = std::min(options_.repeated, t.runs);
     if (repeated > 0)
       print(
@@ -187,6 +210,7 @@ class Runner {
     check(totals_.lost, "lost un-synced bytes");
     check(totals_.woken, "woke a parked fetch");
     check(totals_.recognised, "recognised a batch that was sent again");
+    check(totals_.groups, "had members of groups");
     return all;
   }
 
@@ -196,25 +220,18 @@ class Runner {
 
 }  // namespace
 
-std::optional<PlantedBug> find_bug(std::string_view name) {
-  for (const auto& [known, bug] : bugs) {
-    if (known == name) return bug;
+std::optional<Bug> find_bug(std::string_view name) {
+  for (const Bug& bug : bugs) {
+    if (bug.name == name) return bug;
   }
   return std::nullopt;
-}
-
-std::string_view bug_name(PlantedBug bug) {
-  for (const auto& [name, known] : bugs) {
-    if (known == bug) return name;
-  }
-  return "";
 }
 
 std::uint64_t current_seed() { return seed_under_way.load(std::memory_order_relaxed); }
 
 int run_seeds(const RunnerOptions& options) {
   log::configure(options.has_log ? log::Level::debug : log::Level::off, log::Format::text);
-  storage::plant_bug(options.bug);
+  options.bug.plant();
   return Runner(options).run();
 }
 

@@ -6,15 +6,31 @@
 #include <string>
 #include <string_view>
 
+#include "group/planted_bug.h"
 #include "sim/scenario.h"
 #include "storage/planted_bug.h"
 
 namespace gregor::sim {
 
+/// A defect of one module or of none.
+struct Bug {
+  std::string_view name;
+  storage::PlantedBug of_storage = storage::PlantedBug::none;
+  group::PlantedBug of_groups = group::PlantedBug::none;
+  [[nodiscard]] bool is_none() const {
+    return of_storage == storage::PlantedBug::none && of_groups == group::PlantedBug::none;
+  }
+  /// Switches it on in this process, and every other one off.
+  void plant() const {
+    storage::plant_bug(of_storage);
+    group::plant_bug(of_groups);
+  }
+};
+
 struct RunnerOptions {
   std::uint64_t first_seed = 1;
   std::uint64_t last_seed = 1;
-  storage::PlantedBug bug = storage::PlantedBug::none;
+  Bug bug;
   bool expects_violation = false;  ///< good is a run that finds one; ends at the first
   bool is_verbose = false;         ///< each step of each run
   bool has_events = false;         ///< each event of each run
@@ -24,8 +40,7 @@ struct RunnerOptions {
 };
 
 /// @return nothing if there is no bug of this name
-[[nodiscard]] std::optional<storage::PlantedBug> find_bug(std::string_view name);
-[[nodiscard]] std::string_view bug_name(storage::PlantedBug bug);
+[[nodiscard]] std::optional<Bug> find_bug(std::string_view name);
 
 /// The seed under way; 0 if none. Thread: any, also in a signal handler.
 [[nodiscard]] std::uint64_t current_seed();

@@ -165,6 +165,39 @@ void draw_fetchers(Prng& prng, Settings& settings) {
   }
 }
 
+void draw_groups(Prng& prng, Settings& settings) {
+  if (prng.chance(0.4)) return;
+  auto set = [&settings](std::string_view key, auto value) {
+    settings.broker.push_back(fmt::format("{}={}", key, value));
+  };
+  settings.initial_rebalance_delay = milliseconds(prng.chance(0.5) ? 0 : prng.between(1, 100));
+  set("group.initial.rebalance.delay.ms",
+      std::chrono::duration_cast<milliseconds>(settings.initial_rebalance_delay).count());
+  set("group.min.session.timeout.ms", 1);
+  set("offsets.topic.num.partitions", prng.between(1, 3));
+  set("offsets.topic.segment.bytes", prng.between(small_segment_bytes, 64 * 1024));
+  if (prng.chance(0.3)) set("offsets.topic.compression.codec", prng.between(1, 4));
+  if (prng.chance(0.5)) set("offsets.load.buffer.size", prng.between(1, 2'000));
+  // Long time-outs outlive a restart; short ones end while the members are still there.
+  const bool is_patient = prng.chance(0.5);
+  const std::uint64_t longest_ms = is_patient ? 2'500 : 600;
+  const std::uint64_t count = prng.between(1, 2);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const TopicPlan& topic = settings.topics[prng.below(settings.topics.size())];
+    GroupPlan group;
+    group.name = fmt::format("readers-{}", i);
+    group.topic = topic.name;
+    group.partitions = topic.partitions;
+    group.members = static_cast<std::uint32_t>(prng.below(5));
+    group.session_timeout = milliseconds(prng.between(longest_ms / 4, longest_ms));
+    group.rebalance_timeout = milliseconds(prng.between(longest_ms / 4, longest_ms));
+    group.slow_probability = maybe(prng, 0.05);
+    group.leave_probability = maybe(prng, 0.05);
+    group.die_probability = maybe(prng, 0.03);
+    settings.groups.push_back(std::move(group));
+  }
+}
+
 }  // namespace
 
 Settings Settings::draw(std::uint64_t seed) {
@@ -184,6 +217,8 @@ Settings Settings::draw(std::uint64_t seed) {
   draw_fetchers(clients, settings);
   Prng idempotence(runtime::simulated::derive_seed(seed, "settings.idempotence"));
   draw_idempotence(idempotence, settings);
+  Prng groups(runtime::simulated::derive_seed(seed, "settings.groups"));
+  draw_groups(groups, settings);
   Prng scenario(runtime::simulated::derive_seed(seed, "settings.scenario"));
   settings.has_topic_worker = scenario.chance(0.6);
   settings.rounds = static_cast<std::uint32_t>(scenario.between(2, 4));
@@ -208,6 +243,12 @@ std::string Settings::describe() const {
   for (const TopicPlan& topic : topics) {
     text += fmt::format("; {} with {} partitions", topic.name, topic.partitions);
     for (const auto& [key, value] : topic.configs) text += fmt::format(" {}={}", key, value);
+  }
+  for (const GroupPlan& group : groups) {
+    text += fmt::format("; {} of {} with {} members, session {} ms, rebalance {} ms", group.name,
+                        group.topic, group.members,
+                        std::chrono::duration_cast<milliseconds>(group.session_timeout).count(),
+                        std::chrono::duration_cast<milliseconds>(group.rebalance_timeout).count());
   }
   for (const std::string& setting : broker) text += "; " + setting;
   return text;

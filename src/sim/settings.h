@@ -41,6 +41,19 @@ struct FetcherPlan {
   double rewind_probability = 0;
 };
 
+/// A consumer group that reads one topic.
+struct GroupPlan {
+  std::string name;
+  std::string topic;
+  std::int32_t partitions = 1;  ///< of the topic
+  std::uint32_t members = 1;    ///< 0: a client that is no member commits
+  runtime::Duration session_timeout{};
+  runtime::Duration rebalance_timeout{};
+  double slow_probability = 0;  ///< of a member that falls asleep, per step
+  double leave_probability = 0;
+  double die_probability = 0;  ///< of one that goes without a word
+};
+
 struct Settings {
   std::uint64_t seed = 1;
   runtime::simulated::WorldOptions world;
@@ -52,6 +65,8 @@ struct Settings {
   std::vector<TopicPlan> topics;
   std::vector<ProducerPlan> producers;
   std::vector<FetcherPlan> fetchers;
+  std::vector<GroupPlan> groups;
+  runtime::Duration initial_rebalance_delay{};
   bool has_topic_worker = false;
   bool makes_topics = false;      ///< auto.create.topics.enable
   std::uint32_t rounds = 2;       ///< ends of the broker's life

@@ -99,7 +99,7 @@ runtime::Task<std::optional<std::vector<SeenTopic>>> list_topics(
   if (!reply) co_return std::nullopt;
   std::vector<SeenTopic> topics;
   for (const auto& topic : reply->body.topics) {
-    if (!has_leaders(topic) || !topic.name) continue;
+    if (!has_leaders(topic) || !topic.name || topic.is_internal) continue;
     topics.push_back({std::string(*topic.name), topic.topic_id,
                       static_cast<std::int32_t>(topic.partitions.size())});
   }
