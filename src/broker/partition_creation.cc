@@ -69,11 +69,13 @@ std::vector<PartitionCreation::Addition> PartitionCreation::plan(
 
 Task<std::vector<PartitionsCreated>> PartitionCreation::run(std::vector<PartitionsRequest> requests,
                                                             CreateOptions options) {
-  std::vector<Addition> additions = plan(requests);
-  const bool past = is_past(options.deadline);
-  for (Addition& each : additions) {
-    if (past && !each.plan.repeated) refuse(each.plan, ErrorCode::request_timed_out, "");
+  if (is_past(options.deadline)) {  // nothing is looked at any more, as in Apache Kafka 4.1.1
+    std::vector<PartitionsCreated> late;
+    for (const auto& request : requests)
+      late.push_back({request.name, ErrorCode::request_timed_out, ""});
+    co_return late;
   }
+  std::vector<Addition> additions = plan(requests);
   if (!options.validate_only) {
     runtime::TaskGroup writes;
     for (Addition& each : additions) {

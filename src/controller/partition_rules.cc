@@ -118,7 +118,6 @@ std::vector<PartitionsPlan> plan_all_partitions(const std::vector<PartitionsRequ
     if (auto& count = uses[request.name]; count > 1) {
       count = 0;
       plans.push_back(refused(request.name, ErrorCode::invalid_request, "Duplicate topic name."));
-      plans.back().repeated = true;
     }
   }
   return plans;

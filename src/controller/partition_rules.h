@@ -29,7 +29,6 @@ struct PartitionsPlan {
   std::string name;
   ErrorCode error = ErrorCode::none;
   std::string message;     ///< for the client; empty on success and for unknown topics
-  bool repeated = false;   ///< refused since the request names the topic more than once
   std::int32_t first = 0;  ///< index of the first one added
   std::vector<std::vector<model::BrokerId>> added;
   [[nodiscard]] bool ok() const { return error == ErrorCode::none; }

@@ -128,7 +128,6 @@ TEST(TopicRules, DuplicatesAreAnsweredOnceAndLast) {
   EXPECT_EQ(plans[1].name, "b");
   EXPECT_EQ(plans[2].name, "twice");
   EXPECT_EQ(plans[2].error, ErrorCode::invalid_request);
-  EXPECT_EQ(plans[2].error, ErrorCode::invalid_request);
 }
 
 TEST(TopicRules, CollidingNamesOfOneRequestAreBothMade) {

@@ -1,6 +1,7 @@
 """The steps of 27-topic-answers: what is asked of a broker about topics, leaders and features. Each has a name and an answer in words."""
 import uuid
 
+import admin_client
 import topic_client as t
 from suite import wait_until
 from topic_client import PREFERRED, UNCLEAN, topic
@@ -144,6 +145,34 @@ def configs(script):
     script.create("then it can be made", [topic("late")], timeout=2147483647)
 
 
+def partitions(script):
+    c = script.client
+    script.create("a topic that grows", [topic("grows", 2)])
+    script.create("another topic that grows", [topic("grows-too", 2)])
+
+    def grow(name, *asked, **options):
+        script.say(f"CreatePartitions: {name}", sorted(admin_client.create_partitions(c, list(asked), **options)))
+    for version in range(4):
+        grow(f"version {version}", ("grows", version + 3, None), ("nobody", 3, None), version=version)
+        grow(f"version {version}, only looked at", ("grows", 20, None), ("grows-too", 1, None), version=version, validate_only=True)
+    for count in (6, 5, 0, -1, -2147483648):
+        grow(f"{count} partitions", ("grows", count, None))
+    for name in ("nobody", "", "a/b"):
+        grow(f"of {name!r}", (name, 9, None))
+    for rows in ([], [[1]], [[1], [1], [1]], [[1], []], [[1], [7]], [[1], [1, 1]], [[1], [-1]], [[1], [1, 7]], [[7], []]):
+        grow(f"8 on {rows}", ("grows", 8, rows))
+    grow("less, with brokers", ("grows", 2, [[1]]))
+    grow("the same, with brokers", ("grows", 6, []))
+    grow("a topic twice", ("grows", 8, None), ("grows-too", 8, None), ("grows", 9, None))
+    grow("a bad topic twice", ("nobody", 8, None), ("nobody", 8, None))
+    grow("too many", ("grows", 10007, None), validate_only=True)
+    grow("none")
+    for timeout in (0, -1):
+        grow(f"time-out {timeout}", ("grows", 30, None), ("nobody", 1, None), ("grows", 31, None), timeout=timeout)
+        grow(f"time-out {timeout}, only looked at", ("grows", 30, None), timeout=timeout, validate_only=True)
+    grow("on brokers", ("grows", 8, [[1], [1]]))
+
+
 def deletions(script):
     c = script.client
     for version in range(1, 6):
@@ -170,6 +199,7 @@ def deletions(script):
     both = [("good-1", ZERO_UUID), ("good-1", ZERO_UUID), (None, made), ("good-1", made)]
     script.say("deletion of several, time-out 0", t.delete(c, both, timeout=0))
     script.say("by name, and by its id twice", t.delete(c, [("good-1", ZERO_UUID), (None, made), (None, made)]))
+    script.say("what has grown", t.delete(c, [("grows", ZERO_UUID), ("grows-too", ZERO_UUID)]))
     script.say("it was not deleted", t.delete(c, [("good-1", ZERO_UUID)], timeout=2147483647))
 
 
@@ -219,5 +249,5 @@ def features(script):
 
 
 def walk(script):
-    for part in (versions, names, counts, assignments, configs, deletions, elections, features):
+    for part in (versions, names, counts, assignments, configs, partitions, deletions, elections, features):
         part(script)

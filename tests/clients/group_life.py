@@ -8,6 +8,7 @@ import signal
 import struct
 import time
 
+import admin_client
 import group_client
 import records
 from suite import check, check_equal, wait_until
@@ -152,6 +153,11 @@ class Fleet:
         self._ends.append((self.processes.index(process), time.time() * 1000))  # not every client tells what it gives up then
         check_equal(process.terminate(LIMIT_S), 0, "exit code of a member that leaves")
 
+    def add_partitions(self, topic, count):
+        rows = admin_client.create_partitions(self._raw, [(topic, count, None)])
+        check_equal(rows[0][1], 0, "CreatePartitions")
+        self.expect(topic, count)
+
     def end(self):
         for process in self.processes:
             process.kill()
@@ -247,3 +253,34 @@ def static_member(fleet, group, rebalances=None):
     check_equal(len(kept), len(before) // 2, "partitions that stay with their member")
     if rebalances:
         check_equal(rebalances(), count, "rebalances because of a restart")
+
+
+def expression(name):
+    """What the members of growing() read: "~" tells that it is an expression."""
+    return f"~^{name}[.].*"
+
+
+def growing(fleet, is_static, rebalances=None):
+    """Two members of one group that reads expression(its name). One restarts, if they are static; a topic is made; partitions are added."""
+    group, = fleet.groups
+    first, second = f"{group.name}.1", f"{group.name}.2"
+    group.topics = {first}
+    fleet.create(first, 4)
+    for number in "01":
+        fleet.start(number)
+    fleet.wait_until_shared(2, "after two have joined")
+    fleet.produce()
+    fleet.wait_for_all()
+    if is_static:
+        static_member(fleet, group, rebalances)
+    fleet.create(second, 4)
+    fleet.create(f"not-{second}", 1)
+    group.topics.add(second)
+    fleet.wait_until_shared(2, "after a topic was made")
+    fleet.produce()
+    fleet.wait_for_all()
+    fleet.add_partitions(first, 8)
+    fleet.wait_until_shared(2, "after partitions were added")
+    fleet.produce()
+    fleet.wait_for_all()
+    fleet.check()

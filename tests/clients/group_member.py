@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""A member of a consumer group, as a program: CLIENT ADDRESS GROUP TOPIC ASSIGNOR [INSTANCE]. What it prints is told in group_life.py.
+"""A member of a consumer group, as a program: CLIENT ADDRESS GROUP TOPIC ASSIGNOR [INSTANCE] (TOPIC "~...": an expression). What it
+prints is told in group_life.py.
 With --assignors it lists what the installed clients offer, "CLIENT ASSIGNOR" in each line."""
 import importlib
 import signal
@@ -51,12 +52,15 @@ def kafka_python(address, group, topic, assignor, instance):
         def on_partitions_revoked(self, revoked):
             tell_all("-", group, revoked)
 
-    options = {"group_instance_id": instance} if instance else {}
+    options = {"group_instance_id": instance} if instance and "group_instance_id" in KafkaConsumer.DEFAULT_CONFIG else {}
     consumer = KafkaConsumer(bootstrap_servers=address, group_id=group, auto_offset_reset="earliest",
                              partition_assignment_strategy=[kafka_python_assignors()[assignor]],
                              session_timeout_ms=LONG_SESSION_MS if instance else SESSION_MS,
-                             heartbeat_interval_ms=HEARTBEAT_MS, auto_commit_interval_ms=500, **options)
-    consumer.subscribe([topic], listener=Listener())
+                             heartbeat_interval_ms=HEARTBEAT_MS, auto_commit_interval_ms=500, metadata_max_age_ms=1000, **options)
+    if topic.startswith("~"):
+        consumer.subscribe(pattern=topic[1:], listener=Listener())
+    else:
+        consumer.subscribe([topic], listener=Listener())
     tell("up")
     while running:
         for records in consumer.poll(timeout_ms=100).values():
@@ -68,11 +72,12 @@ def kafka_python(address, group, topic, assignor, instance):
 def confluent(address, group, topic, assignor, instance):
     from confluent_kafka import Consumer
     options = {"bootstrap.servers": address, "group.id": group, "auto.offset.reset": "earliest",
-               "session.timeout.ms": LONG_SESSION_MS if instance else SESSION_MS, "heartbeat.interval.ms": HEARTBEAT_MS, "partition.assignment.strategy": assignor, "auto.commit.interval.ms": 500}
+               "session.timeout.ms": LONG_SESSION_MS if instance else SESSION_MS, "heartbeat.interval.ms": HEARTBEAT_MS,
+               "topic.metadata.refresh.interval.ms": 1000, "partition.assignment.strategy": assignor, "auto.commit.interval.ms": 500}
     if instance:
         options["group.instance.id"] = instance
     consumer = Consumer(options)
-    consumer.subscribe([topic], on_assign=lambda _, places: tell_all("+", group, places),
+    consumer.subscribe([topic.removeprefix("~")], on_assign=lambda _, places: tell_all("+", group, places),
                        on_revoke=lambda _, places: tell_all("-", group, places),
                        on_lost=lambda _, places: tell_all("-", group, places))
     tell("up")

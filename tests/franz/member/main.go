@@ -1,4 +1,5 @@
-// Command member is a member of consumer groups: ADDRESS GROUP=ASSIGNOR=TOPIC... What it prints is told in tests/clients/group_life.py.
+// Command member is a member of consumer groups: ADDRESS INSTANCE GROUP=ASSIGNOR=TOPIC... (INSTANCE "-": none; TOPIC "~...": an
+// expression). What it prints is told in tests/clients/group_life.py.
 // It is built and run by tests/suites/interop/72-franz-go.
 package main
 
@@ -42,13 +43,24 @@ func tellAll(kind, group string) func(context.Context, *kgo.Client, map[string][
 	}
 }
 
-func member(ctx context.Context, address, group, assignor, topic string) error {
-	consumer, err := kgo.NewClient(
-		kgo.SeedBrokers(address), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.Balancers(balancers[assignor]()),
-		kgo.SessionTimeout(6*time.Second), kgo.HeartbeatInterval(time.Second), kgo.AutoCommitInterval(500*time.Millisecond),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(500*time.Millisecond),
+func member(ctx context.Context, address, instance, group, assignor, topic string) error {
+	options := []kgo.Opt{
+		kgo.SeedBrokers(address), kgo.ConsumerGroup(group), kgo.Balancers(balancers[assignor]()),
+		kgo.HeartbeatInterval(time.Second), kgo.AutoCommitInterval(500 * time.Millisecond),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(500 * time.Millisecond),
+		kgo.MetadataMinAge(500 * time.Millisecond), kgo.MetadataMaxAge(time.Second),
 		kgo.OnPartitionsAssigned(tellAll("+", group)), kgo.OnPartitionsRevoked(tellAll("-", group)),
-		kgo.OnPartitionsLost(tellAll("-", group)))
+		kgo.OnPartitionsLost(tellAll("-", group)), kgo.ConsumeTopics(strings.TrimPrefix(topic, "~")),
+	}
+	if strings.HasPrefix(topic, "~") {
+		options = append(options, kgo.ConsumeRegex())
+	}
+	if instance == "-" {
+		options = append(options, kgo.SessionTimeout(6*time.Second))
+	} else { // it restarts
+		options = append(options, kgo.SessionTimeout(45*time.Second), kgo.InstanceID(instance))
+	}
+	consumer, err := kgo.NewClient(options...)
 	if err != nil {
 		return err
 	}
@@ -71,12 +83,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	var members sync.WaitGroup
-	for _, words := range os.Args[2:] {
+	for _, words := range os.Args[3:] {
 		part := strings.Split(words, "=")
 		members.Add(1)
 		go func() {
 			defer members.Done()
-			if err := member(ctx, os.Args[1], part[0], part[1], part[2]); err != nil {
+			if err := member(ctx, os.Args[1], os.Args[2], part[0], part[1], part[2]); err != nil {
 				tell("Exception of", part[0], err)
 			}
 		}()
