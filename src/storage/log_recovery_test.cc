@@ -175,6 +175,21 @@ TEST_F(LogRecoveryTest, holes_of_compaction_are_kept) {
   EXPECT_EQ(log.segments.size(), 2u);
 }
 
+TEST_F(LogRecoveryTest, a_cut_is_no_hole_of_compaction) {
+  auto asked = request();
+  auto config = small_config();
+  config->cleanup_compact = true;
+  asked.config = config;
+  Bytes damaged = joined(batches_from(0, 4));
+  damaged.back() ^= std::byte{1};
+  write(0, ".log", damaged);
+  write(8, ".log", joined(batches_from(8, 4)));
+  const auto log = load(asked);
+  EXPECT_EQ(log.log_end, Offset(6));
+  EXPECT_EQ(log.segments.size(), 1u);
+  EXPECT_FALSE(test::exists(files(), path(8, ".log")));
+}
+
 TEST_F(LogRecoveryTest, offsets_that_go_backwards_are_cut) {
   Bytes bytes = joined(batches_from(0, 4));
   test::append_to(bytes, joined(batches_from(2, 2)));
@@ -213,6 +228,16 @@ TEST_F(LogRecoveryTest, only_what_lies_beyond_the_recovery_point_is_read) {
   EXPECT_EQ(load(request(false, 1900)).log_end, Offset(1998));
   // A recovery point behind the end.
   EXPECT_EQ(load(request(false, 5000)).recovery_point, Offset(1998));
+}
+
+TEST_F(LogRecoveryTest, what_is_indexed_beyond_the_recovery_point_is_read) {
+  const auto batches = batches_from(0, 1000);
+  Bytes bytes = joined(batches);
+  write(0, ".log", bytes);
+  load(request());
+  bytes[960 * batches[0].size() + 70] ^= std::byte{1};
+  write(0, ".log", bytes);
+  EXPECT_EQ(load(request(false, 1900)).log_end, Offset(1920));
 }
 
 TEST_F(LogRecoveryTest, an_index_that_lies_is_not_trusted) {

@@ -1,10 +1,11 @@
 """Power loss again and again, on a disk of our own, with log.flush.interval.messages=1: whatever was answered is there,
-and so is every topic change. See power_cut.cc for what is lost."""
+and so is every change of topics and configs. See power_cut.cc for what is lost."""
 import random
 import time
 
 from broker import make_broker
 from checker import Checker
+from config_changes import FIRST, ConfigChanges
 from kill_rounds import PARTITIONS, TOPIC, is_gregor, settle
 from loop_disk import make_disk
 from raw_client import RawClient
@@ -36,12 +37,15 @@ class PowerCycles:
             self._disk.sync()
         self.checker = Checker(self.broker.address, TOPIC, PARTITIONS, seed, MB_PER_SECOND)
         suite.at_end(self.checker.stop)
+        self.configs = ConfigChanges(self.broker.address, TOPIC)
+        suite.at_end(self.configs.stop)
         self.lost_bytes = 0
 
     def cycle(self):
         self.cut()
         try:
             self.checker.verify()
+            self.configs.verify()
         finally:
             if self.checker.violations:
                 print(f"        {self.last_cut}", flush=True)
@@ -49,6 +53,7 @@ class PowerCycles:
     def cut(self):
         """Load for a moment, a cut, a start."""
         self.checker.work()
+        self.configs.start()
         time.sleep(self._random.uniform(0.2, 1.0))
         if self._random.random() < 0.3:
             self.checker.create_and_wait_until_sent()
@@ -58,6 +63,7 @@ class PowerCycles:
         self._disk.cut_power(self.broker.process.pid)
         self.last_cut = f"the last cut was from {began:.6f} to {time.monotonic():.6f}"
         self.broker.kill()
+        self.configs.stop()
         self._disk.unmount()
         self._disk.mount()
         self.lost_bytes += max(0, before - self._log_bytes())
@@ -70,15 +76,16 @@ class PowerCycles:
     def finish(self):
         self.checker.verify(full=True)
         stats = self.checker.stats()
-        print(f"        {self.lost_bytes} bytes of segments were lost by the cuts; {stats}", flush=True)
-        check(stats["answered"] > 0 and stats["created"] > 0, "nothing was answered")
+        changes = self.configs.answered - FIRST
+        print(f"        {self.lost_bytes} bytes of segments were lost by the cuts; {changes} changes of configs; {stats}", flush=True)
+        check(stats["answered"] > 0 and stats["created"] > 0 and changes > 0, "nothing was answered")
         code = self.broker.stop()
         if is_gregor():
             check_equal(code, 0, "exit code after SIGTERM")
         self.broker.start()
         settle()
         self.checker.verify(full=True)
-        return stats
+        self.configs.verify()
 
     def check_without_sync(self):
         """Without the setting the same cut loses answered records, or this test could not fail. What is left has to be a
@@ -89,3 +96,16 @@ class PowerCycles:
         check("failed" in answer, f"nothing is missing: {answer}")
         kinds = {violation.split()[1] for violation in self.checker.violations}
         check_equal(kinds, {"lost"}, "kinds of violations")
+        self.configs.verify()
+
+
+def run_cycles(suite, seed, count):
+    """The whole of the suites: `count` cuts, and that the same cut takes something where nothing is synced."""
+    power = PowerCycles(suite, seed)
+    with suite.case(f"{count} power cuts: every answered record and every change of topics and configs is there"):
+        for _ in range(count):
+            power.cycle()
+    with suite.case("all of it once more from the beginning, and after a stop in order"):
+        power.finish()
+    with suite.case("without syncs a cut loses the end of the logs, nothing else, and no topic"):
+        PowerCycles(suite, seed, synced=False).check_without_sync()

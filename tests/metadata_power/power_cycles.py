@@ -13,6 +13,8 @@ import struct
 import subprocess
 import time
 
+from suite import BUILD, check
+
 EXT4_IOC_SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 NO_LOG_FLUSH = 2
 
@@ -124,3 +126,16 @@ class Cycles:
 
     def close(self):
         self.disk.close()
+
+
+def run_cycles(suite, seed, count):
+    """The whole of the suites."""
+    cycles = Cycles(BUILD / "tests" / "metadata_writer", suite.folder("metadata-power"), seed)
+    suite.at_end(cycles.close)
+    with suite.case(f"{count} power cuts: every acknowledged change is there, nothing is half there"):
+        for cycle in range(count):
+            fault = cycles.run_one()
+            check(fault is None, f"cycle {cycle}: {fault}")
+        print(f"        {cycles.changes} changes; {cycles.lossy} of {count} cuts took un-synced bytes of a plain file")
+    with suite.case("the cuts are real: a file that is not synced loses something"):
+        check(cycles.lossy >= count // 4, f"only {cycles.lossy} of {count} cuts took anything")

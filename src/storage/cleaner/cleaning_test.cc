@@ -230,6 +230,9 @@ class CleaningRun final : public test::CrashHistory {
     if (reads) host_.start(read_along(), &read);
     const auto done = clean(host_, checkpoint_, outcome, map_bytes);
     if (is_up()) host_.settle(std::chrono::seconds(2));
+    // On a slow disk it takes its time.
+    const auto limit = host_.world().now() + std::chrono::minutes(5);
+    host_.world().run_while_not([&] { return !reads || read || !is_up(); }, limit);
     if (!is_up()) {
       tally_.crashed_cleanings += 1;
       return;
