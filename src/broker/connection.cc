@@ -37,6 +37,16 @@ bool looks_like_http(std::int32_t size) {
   return raw == 0x47455420 || raw == 0x504f5354 || raw == 0x48454144;  // "GET ", "POST", "HEAD"
 }
 
+// About how much of an answer's slices is copied between its bytes; never more than a few of them.
+std::size_t copied_bytes(const std::vector<ResponseInsert>& inserts) {
+  std::uint64_t bytes = 0;
+  for (const ResponseInsert& insert : inserts) {
+    for (const storage::LogSlice& slice : insert.slices)
+      bytes += slice.size <= copied_slice_bytes_max ? slice.size : 0;
+  }
+  return static_cast<std::size_t>(std::min(bytes, 4 * copied_slice_bytes_max));
+}
+
 }  // namespace
 
 void Disconnect::add(runtime::OneShot* parked) {
@@ -204,6 +214,7 @@ runtime::Task<void> Connection::drain() {
 runtime::Task<bool> Connection::send(ResponseFrame response) {
   if (response.inserts.empty()) co_return co_await write_bytes(response.bytes);
   std::vector<std::byte> pending;
+  pending.reserve(response.bytes.size() + copied_bytes(response.inserts));
   std::size_t at = 0;
   const ByteView bytes(response.bytes);
   for (const ResponseInsert& insert : response.inserts) {

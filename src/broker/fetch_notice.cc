@@ -19,9 +19,12 @@ void FetchNotices::arm(NoticeId notice, std::uint64_t bytes_wanted, std::vector<
   disarm(notice);
   Armed& armed = armed_[notice];
   armed.bytes_missing = bytes_wanted;
-  for (const Place& place : places) armed.partitions.push_back(place.partition);
-  for (const Place& place : places) {
-    if (!armed_.contains(notice)) return;  // fired at once
+  armed.places = std::move(places);
+  const std::size_t count = armed.places.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto found = armed_.find(notice);
+    if (found == armed_.end()) return;  // fired at once
+    const Place place = found->second.places[i];
     place.partition->watch(notice, place.seen);
   }
 }
@@ -29,7 +32,7 @@ void FetchNotices::arm(NoticeId notice, std::uint64_t bytes_wanted, std::vector<
 void FetchNotices::disarm(NoticeId notice) {
   auto found = armed_.find(notice);
   if (found == armed_.end()) return;
-  for (const auto& partition : found->second.partitions) partition->unwatch(notice);
+  for (const Place& place : found->second.places) place.partition->unwatch(notice);
   armed_.erase(found);
 }
 

@@ -68,7 +68,7 @@ class FetchNotices {
  private:
   struct Armed {
     std::uint64_t bytes_missing = 0;
-    std::vector<std::shared_ptr<Partition>> partitions;
+    std::vector<Place> places;
   };
   UniqueFunction<void(NoticeId)> wake_;
   std::map<NoticeId, Armed> armed_;

@@ -1,7 +1,7 @@
 // What a handler knows of the request that it works on.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,7 +69,7 @@ struct RequestContext {
       : shard(on), connection(from), frame(bytes) {}
 
  private:
-  std::deque<std::string> kept_;
+  std::list<std::string> kept_;
   std::vector<std::shared_ptr<const void>> held_;
 };
 

@@ -20,6 +20,7 @@ namespace gregor::broker {
 [[nodiscard]] inline runtime::ShardId owner_of(std::string_view topic,
                                                model::PartitionIndex partition,
                                                std::uint32_t shard_count) {
+  if (shard_count == 1) return runtime::ShardId(0);
   std::uint64_t hash = 14695981039346656037U;
   for (const char c : topic) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
   hash ^= hash >> 32;

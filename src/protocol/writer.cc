@@ -11,7 +11,7 @@
 namespace gregor::protocol {
 namespace {
 
-constexpr std::size_t first_room = 256;
+constexpr std::size_t first_room = 512;
 constexpr std::size_t string_length_max = std::numeric_limits<std::int16_t>::max();
 constexpr std::size_t length_max = std::numeric_limits<std::int32_t>::max();
 constexpr std::size_t uvarint_size_max = 5;

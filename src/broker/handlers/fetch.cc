@@ -49,11 +49,12 @@ runtime::Task<Response> fetch(RequestContext& context, const Request& request) {
   FetchPlan plan(context, request, std::move(opened.list));
   const runtime::Instant deadline =
       context.shard.shard().clock().now() + std::chrono::milliseconds(request.max_wait_ms);
-  std::vector<FetchAnswer> answers = co_await read_and_wait(context, plan, deadline);
-  std::vector<FetchNews> news = plan.news(answers);
+  co_await read_and_wait(context, plan, deadline);
+  if (!opening.has_session()) co_return plan.respond({});
+  std::vector<FetchNews> news = plan.news();
   FetchOpening::End end = co_await opening.end(plan.list(), std::move(news));
   if (end.error != ErrorCode::none) co_return failed(end.error);
-  Response response = plan.respond(std::move(answers), end.answered);
+  Response response = plan.respond(end.answered);
   response.session_id = end.session_id;
   co_return response;
 }

@@ -1,5 +1,6 @@
 #include "broker/handlers/fetch_opening.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -35,13 +36,45 @@ runtime::Task<FetchSessions::Selection> tell_at(BrokerShard& shard, std::int32_t
   co_return shard.fetch_sessions().tell(id, epoch, news);
 }
 
+// A number for each key, in the order of their first use: few keys are searched one by one.
+template <class Key>
+class Numbers {
+ public:
+  /// @return the key's number, and whether it is new
+  std::pair<std::size_t, bool> of(const Key& key) {
+    if (keys_.size() < few) {
+      const auto found = std::find(keys_.begin(), keys_.end(), key);
+      if (found != keys_.end()) return {static_cast<std::size_t>(found - keys_.begin()), false};
+    } else {
+      if (numbers_.empty()) number_all();
+      const auto [found, is_new] = numbers_.try_emplace(key, keys_.size());
+      if (!is_new) return {found->second, false};
+    }
+    keys_.push_back(key);
+    return {keys_.size() - 1, true};
+  }
+  void reserve(std::size_t count) { keys_.reserve(std::min(count, few)); }
+
+ private:
+  static constexpr std::size_t few = 16;
+
+  void number_all() {
+    for (std::size_t i = 0; i < keys_.size(); ++i) numbers_.try_emplace(keys_[i], i);
+  }
+
+  std::vector<Key> keys_;
+  std::map<Key, std::size_t> numbers_;  // of all keys, once they are many
+};
+
 // Adds up the partitions of a request. The same one twice: the last one counts, at the first place.
 class ListMaker {
  public:
   explicit ListMaker(const Request& request) {
     list_.topics.reserve(request.topics.size());
-    for (const auto& topic : request.topics) partitions_ += topic.partitions.size();
-    list_.partitions.reserve(partitions_);
+    std::size_t partitions = 0;
+    for (const auto& topic : request.topics) partitions += topic.partitions.size();
+    list_.partitions.reserve(partitions);
+    partitions_.reserve(partitions);
   }
 
   void add(const FetchList::Topic& name, const Request::FetchTopic& topic) {
@@ -49,12 +82,10 @@ class ListMaker {
     for (const auto& asked : topic.partitions) {
       const FetchWish wish{asked.partition, asked.fetch_offset, asked.partition_max_bytes,
                            asked.current_leader_epoch, asked.last_fetched_epoch};
-      if (partitions_ > 1) {
-        const auto [at, is_new] = seen_.try_emplace({place, wish.index}, list_.partitions.size());
-        if (!is_new) {
-          list_.partitions[at->second].wish = wish;
-          continue;
-        }
+      const auto [at, is_new] = partitions_.of({place, wish.index});
+      if (!is_new) {
+        list_.partitions[at].wish = wish;
+        continue;
       }
       list_.partitions.push_back({place, wish});
     }
@@ -63,16 +94,14 @@ class ListMaker {
 
  private:
   std::uint32_t place_of(const FetchList::Topic& name) {
-    const auto next = static_cast<std::uint32_t>(list_.topics.size());
-    const auto [at, is_new] = topics_.try_emplace({name.id, name.name}, next);
+    const auto [at, is_new] = topics_.of({name.id, name.name});
     if (is_new) list_.topics.push_back(name);
-    return at->second;
+    return static_cast<std::uint32_t>(at);
   }
 
   FetchList list_;
-  std::size_t partitions_ = 0;
-  std::map<std::pair<model::Uuid, std::string_view>, std::uint32_t> topics_;
-  std::map<std::pair<std::uint32_t, std::int32_t>, std::size_t> seen_;
+  Numbers<std::pair<model::Uuid, std::string_view>> topics_;
+  Numbers<std::pair<std::uint32_t, std::int32_t>> partitions_;
 };
 
 std::vector<ForgottenPartition> forgotten_of(const Request& request) {

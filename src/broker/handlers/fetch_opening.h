@@ -27,6 +27,9 @@ class FetchOpening {
   /// Before anything is read. Ends the session that a full fetch names.
   runtime::Task<Opened> open();
 
+  /// True if the fetch belongs to a session, or wants one: then end() is to be called.
+  [[nodiscard]] bool has_session() const { return session_id_ != 0 || request_.session_epoch == 0; }
+
   struct End {
     ErrorCode error = ErrorCode::none;
     std::int32_t session_id = 0;

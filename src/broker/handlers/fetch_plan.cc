@@ -1,7 +1,6 @@
 #include "broker/handlers/fetch_plan.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "broker/authorizer.h"
@@ -14,6 +13,7 @@ using Response = protocol::FetchResponse;
 
 constexpr protocol::ApiVersion ids_from_version = 13;
 constexpr std::int8_t read_committed_level = 1;
+constexpr std::size_t nowhere = SIZE_MAX;
 
 void cut_to(storage::ReadResult& data, std::uint64_t size) {
   data.size = std::min(data.size, size);
@@ -89,16 +89,16 @@ void FetchPlan::add(const FetchList::Partition& partition) {
   part.current_leader_epoch = partition.wish.current_leader_epoch;
   part.last_fetched_epoch = partition.wish.last_fetched_epoch;
   part.is_read_committed = is_read_committed_;
-  parts_.push_back(part);
+  parts_.push_back(std::move(part));
 }
 
-std::uint64_t FetchPlan::limit(std::vector<FetchAnswer>& answers) const {
+std::uint64_t FetchPlan::limit() {
   std::uint64_t total = 0;
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    storage::ReadResult& data = answers[i].data;
+  for (FetchPart& part : parts_) {
+    storage::ReadResult& data = part.answer.data;
     if (data.size == 0) continue;
     const std::uint64_t left = bytes_max_ > total ? bytes_max_ - total : 0;
-    const std::uint64_t allowed = std::min(parts_[i].bytes_max, left);
+    const std::uint64_t allowed = std::min(part.bytes_max, left);
     // Only the first partition that has something may go beyond the limits, so that a reader always
     // gets on.
     if (data.first_batch_bytes <= allowed) {
@@ -113,14 +113,14 @@ std::uint64_t FetchPlan::limit(std::vector<FetchAnswer>& answers) const {
   return total;
 }
 
-std::vector<FetchNews> FetchPlan::news(const std::vector<FetchAnswer>& answers) const {
+std::vector<FetchNews> FetchPlan::news() const {
   std::vector<FetchNews> news;
   news.reserve(places_.size());
   for (const Place& place : places_) {
     FetchNews each;
     each.error = place.refused;
     if (place.refused == ErrorCode::none) {
-      const FetchAnswer& answer = answers[place.part];
+      const FetchAnswer& answer = parts_[place.part].answer;
       each.error = answer.error;
       each.high_watermark = answer.high_watermark.value();
       each.log_start = answer.log_start.value();
@@ -132,58 +132,69 @@ std::vector<FetchNews> FetchPlan::news(const std::vector<FetchAnswer>& answers) 
   return news;
 }
 
-Response FetchPlan::respond(std::vector<FetchAnswer> answers, const std::vector<bool>& answered) {
+namespace {
+
+// The row of a part. The slices stay where they are.
+Response::PartitionData row_of(const FetchPart& part, bool read_committed) {
+  const FetchAnswer& answer = part.answer;
+  auto row = error_row(part.index, answer.error, read_committed);
+  row.high_watermark = answer.high_watermark.value();
+  row.last_stable_offset = answer.last_stable.value();
+  row.log_start_offset = answer.log_start.value();
+  if (answer.diverging) {
+    row.diverging_epoch.epoch = answer.diverging->epoch.value();
+    row.diverging_epoch.end_offset = answer.diverging->end.value();
+  }
+  row.records->external_bytes = answer.data.size;
+  if (answer.data.size == 0) return row;
+  for (const storage::AbortedTransaction& each : answer.aborted)
+    row.aborted_transactions->push_back({each.producer.value(), each.first.value()});
+  return row;
+}
+
+}  // namespace
+
+// The row of a topic in the answer; made at its first use.
+std::size_t FetchPlan::topic_row(Response& response, std::vector<std::size_t>& rows,
+                                 std::uint32_t topic) {
+  if (rows[topic] != nowhere) return rows[topic];
+  rows[topic] = response.responses.size();
+  Response::FetchableTopicResponse& row = response.responses.emplace_back();
+  const FetchList::Topic& named = list_.topics[topic];
+  row.topic_id = named.id;
+  // The names of a session may go before the answer is encoded.
+  if (context_.version < ids_from_version)
+    row.topic = list_.kept.empty() ? named.name : context_.keep(std::string(named.name));
+  if (list_.topics.size() == 1) row.partitions.reserve(places_.size());
+  return rows[topic];
+}
+
+Response FetchPlan::respond(const std::vector<bool>& answered) {
   Response response;
-  constexpr std::size_t nowhere = SIZE_MAX;
-  std::vector<std::size_t> rows(list_.topics.size(),
-                                nowhere);  // topic of the list -> of the answer
-  auto topic_row = [&](std::uint32_t topic) -> Response::FetchableTopicResponse& {
-    if (rows[topic] == nowhere) {
-      rows[topic] = response.responses.size();
-      Response::FetchableTopicResponse row;
-      const FetchList::Topic& named = list_.topics[topic];
-      row.topic_id = named.id;
-      // The names of a session may go before the answer is encoded.
-      if (context_.version < ids_from_version)
-        row.topic = list_.kept.empty() ? named.name : context_.keep(std::string(named.name));
-      response.responses.push_back(std::move(row));
-    }
-    return response.responses[rows[topic]];
-  };
-  std::map<std::size_t, std::vector<std::vector<storage::LogSlice>>>
-      slices;  // by topic of the answer
+  std::vector<std::size_t> rows(list_.topics.size(), nowhere);
+  std::vector<std::pair<std::size_t, FetchPart*>> with_data;  // row of the topic
   const auto is_answered = [&](std::size_t i) { return answered.empty() || answered[i]; };
   for (std::size_t i = 0; i < places_.size(); ++i) {
     if (places_[i].refused != ErrorCode::none || !is_answered(i)) continue;
-    FetchAnswer& answer = answers[places_[i].part];
-    auto& topic = topic_row(list_.partitions[i].topic);
-    auto row = error_row(list_.partitions[i].wish.index, answer.error, is_read_committed_);
-    row.high_watermark = answer.high_watermark.value();
-    row.last_stable_offset = answer.last_stable.value();
-    row.log_start_offset = answer.log_start.value();
-    if (answer.diverging) {
-      row.diverging_epoch.epoch = answer.diverging->epoch.value();
-      row.diverging_epoch.end_offset = answer.diverging->end.value();
-    }
-    row.records->external_bytes = answer.data.size;
-    if (answer.data.size > 0) {
-      for (const storage::AbortedTransaction& each : answer.aborted)
-        row.aborted_transactions->push_back({each.producer.value(), each.first.value()});
-    }
-    if (answer.data.size > 0)
-      slices[rows[list_.partitions[i].topic]].push_back(std::move(answer.data.slices));
-    topic.partitions.push_back(std::move(row));
+    FetchPart& part = parts_[places_[i].part];
+    const std::size_t row = topic_row(response, rows, list_.partitions[i].topic);
+    response.responses[row].partitions.push_back(row_of(part, is_read_committed_));
+    if (part.answer.data.size > 0) with_data.emplace_back(row, &part);
   }
   // What was refused before the read comes last, as in Kafka.
   for (std::size_t i = 0; i < places_.size(); ++i) {
     if (places_[i].refused == ErrorCode::none || !is_answered(i)) continue;
-    topic_row(list_.partitions[i].topic)
-        .partitions.push_back(
-            error_row(list_.partitions[i].wish.index, places_[i].refused, is_read_committed_));
+    const std::size_t row = topic_row(response, rows, list_.partitions[i].topic);
+    response.responses[row].partitions.push_back(
+        error_row(list_.partitions[i].wish.index, places_[i].refused, is_read_committed_));
   }
-  for (auto& [topic, of_topic] : slices) {
-    for (auto& of_partition : of_topic) context_.slices.push_back(std::move(of_partition));
-  }
+  // In the order in which the answer has them: topic by topic.
+  const auto by_row = [](const auto& a, const auto& b) { return a.first < b.first; };
+  if (!std::is_sorted(with_data.begin(), with_data.end(), by_row))
+    std::stable_sort(with_data.begin(), with_data.end(), by_row);
+  context_.slices.reserve(with_data.size());
+  for (auto& [row, part] : with_data)
+    context_.slices.push_back(std::move(part->answer.data.slices));
   return response;
 }
 

@@ -30,16 +30,16 @@ class FetchPlan {
     return is_read_committed_ ? 1 : bytes_min_ - bytes_read;
   }
 
-  /// Applies the limits in the order of the list. @return the bytes that the answer would carry
-  std::uint64_t limit(std::vector<FetchAnswer>& answers) const;
+  /// Applies the limits to what was read, in the order of the list. @return the bytes that the
+  /// answer would carry
+  std::uint64_t limit();
 
-  /// What the answers say, per partition of the list.
-  [[nodiscard]] std::vector<FetchNews> news(const std::vector<FetchAnswer>& answers) const;
+  /// What the parts' answers say, per partition of the list.
+  [[nodiscard]] std::vector<FetchNews> news() const;
 
-  /// The answer; moves the slices into the context.
+  /// The answer; moves the slices into the context. To be called once.
   /// @param answered  which partitions of the list it carries; empty = all
-  [[nodiscard]] protocol::FetchResponse respond(std::vector<FetchAnswer> answers,
-                                                const std::vector<bool>& answered);
+  [[nodiscard]] protocol::FetchResponse respond(const std::vector<bool>& answered);
 
  private:
   // What becomes of a partition of the list: a part to read, or refused before any read.
@@ -49,6 +49,8 @@ class FetchPlan {
   };
   [[nodiscard]] ErrorCode refusal_of(const FetchList::Partition& partition);
   void add(const FetchList::Partition& partition);
+  [[nodiscard]] std::size_t topic_row(protocol::FetchResponse& response,
+                                      std::vector<std::size_t>& rows, std::uint32_t topic);
 
   RequestContext& context_;
   const protocol::FetchRequest& request_;

@@ -39,8 +39,9 @@ struct Reading {
 };
 
 // Everything that needs no read: errors, a divergence, the offsets; most visits find nothing new.
-Reading begin_reading(BrokerShard& shard, const FetchPart& part, FetchAnswer& answer) {
+Reading begin_reading(BrokerShard& shard, FetchPart& part) {
   Reading reading;
+  FetchAnswer& answer = part.answer;
   auto found = shard.find_led(part.topic, part.index,
                               part.current_leader_epoch < -1 ? -1 : part.current_leader_epoch);
   if (!found) {
@@ -48,6 +49,7 @@ Reading begin_reading(BrokerShard& shard, const FetchPart& part, FetchAnswer& an
     return reading;
   }
   reading.partition = std::move(*found);
+  part.found = reading.partition;
   if (!part.topic_id.is_zero() && part.topic_id != reading.partition->topic_id()) {
     answer = failed(ErrorCode::inconsistent_topic_id);
     return reading;
@@ -106,32 +108,42 @@ runtime::Task<void> read(const Reading& reading, const FetchPart& part, FetchAns
   }
 }
 
+// Whether a partition is other than at its last read. What else may have happened to it (another
+// leader, say) comes with its own notice or is told to the next fetch.
+bool has_moved(const FetchPart& part) {
+  const std::shared_ptr<Partition> partition = part.found.lock();
+  if (!partition || partition->is_retired()) return true;
+  const storage::PartitionLog& log = partition->log();
+  return log.is_offline() || log.high_watermark() != part.seen ||
+         log.last_stable_offset() != part.answer.last_stable ||
+         log.log_start() != part.answer.log_start;
+}
+
 }  // namespace
 
-runtime::Task<std::vector<FetchAnswer>> read_parts(BrokerShard& shard,
-                                                   std::span<FetchPart* const> parts,
-                                                   std::optional<NoticeOrder> order) {
-  std::vector<FetchAnswer> answers(parts.size());
+runtime::Task<bool> read_parts(BrokerShard& shard, std::span<FetchPart* const> parts,
+                               FetchRange range, std::optional<NoticeOrder> order) {
   bool is_empty = true;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    FetchPart* const part = parts[i];
-    FetchAnswer& answer = answers[i];
-    const Reading reading = begin_reading(shard, *part, answer);
-    if (reading.is_due && !read_at_hand(reading, *part, answer))
-      co_await read(reading, *part, answer);
-    part->seen = answer.high_watermark;
-    const bool has_news = answer.error != ErrorCode::none || answer.diverging;
-    is_empty = is_empty && !has_news && answer.data.size == 0;
+  for (FetchPart* const part : parts) {
+    if (range == FetchRange::all || has_moved(*part)) {
+      const Reading reading = begin_reading(shard, *part);
+      if (reading.is_due && !read_at_hand(reading, *part, part->answer))
+        co_await read(reading, *part, part->answer);
+      part->seen = part->answer.high_watermark;
+    }
+    is_empty = is_empty && !part->answer.is_special() && part->answer.data.size == 0;
   }
   if (order && is_empty) arm_notice(shard, *order, parts);
-  co_return answers;
+  co_return true;
 }
 
 void arm_notice(BrokerShard& shard, NoticeOrder order, std::span<FetchPart* const> parts) {
   std::vector<FetchNotices::Place> places;
+  places.reserve(parts.size());
   for (const FetchPart* part : parts) {
-    if (auto partition = shard.find(part->topic, part->index))
-      places.push_back({std::move(partition), part->seen});
+    auto partition = part->found.lock();
+    if (!partition || partition->is_retired()) partition = shard.find(part->topic, part->index);
+    if (partition) places.push_back({std::move(partition), part->seen});
   }
   shard.notices().arm(order.notice, order.bytes_wanted, std::move(places));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -14,7 +15,20 @@
 
 namespace gregor::broker {
 
-/// One partition's share of a fetch.
+struct FetchAnswer {
+  ErrorCode error = ErrorCode::none;
+  model::Offset high_watermark{-1};
+  model::Offset last_stable{-1};
+  model::Offset log_start{-1};
+  std::optional<storage::PartitionLog::EpochEnd> diverging;
+  storage::ReadResult data;
+  std::vector<storage::AbortedTransaction> aborted;  ///< those that a read_committed reader skips
+
+  /// Something that is to be told at once, but no records.
+  [[nodiscard]] bool is_special() const { return error != ErrorCode::none || diverging; }
+};
+
+/// One partition's share of a fetch, and what came of it.
 struct FetchPart {
   std::string_view topic;
   model::Uuid topic_id;  ///< that it must have; zero = asked for by name
@@ -24,17 +38,9 @@ struct FetchPart {
   std::int32_t current_leader_epoch = -1;
   std::int32_t last_fetched_epoch = -1;
   bool is_read_committed = false;
-  model::Offset seen{0};  ///< high watermark at the last read
-};
-
-struct FetchAnswer {
-  ErrorCode error = ErrorCode::none;
-  model::Offset high_watermark{-1};
-  model::Offset last_stable{-1};
-  model::Offset log_start{-1};
-  std::optional<storage::PartitionLog::EpochEnd> diverging;
-  storage::ReadResult data;
-  std::vector<storage::AbortedTransaction> aborted;  ///< those that a read_committed reader skips
+  model::Offset seen{0};           ///< high watermark at the last read
+  std::weak_ptr<Partition> found;  ///< at the last read; to be used on its shard only
+  FetchAnswer answer;
 };
 
 /// A notice that is to be left on a shard.
@@ -43,12 +49,16 @@ struct NoticeOrder {
   std::uint64_t bytes_wanted = 0;  ///< of that shard's partitions together
 };
 
-/// Reads each part, the first batch whole even above its limit, and notes what it has seen. Leaves
-/// the notice, if one is ordered, when there was nothing to read and no error. Thread: the owning
+/// Which parts a visit reads. `moved`: those whose partition has changed since its last read; the
+/// answers of the others stay.
+enum class FetchRange { all, moved };
+
+/// Reads parts, the first batch whole even above its limit, and notes what it has seen. Leaves the
+/// notice, if one is ordered, when there was nothing to read and no error. Thread: the owning
 /// shard.
-runtime::Task<std::vector<FetchAnswer>> read_parts(BrokerShard& shard,
-                                                   std::span<FetchPart* const> parts,
-                                                   std::optional<NoticeOrder> order);
+/// @return true (it could not be told otherwise from a task that has no value)
+runtime::Task<bool> read_parts(BrokerShard& shard, std::span<FetchPart* const> parts,
+                               FetchRange range, std::optional<NoticeOrder> order);
 
 /// Leaves a notice that fires when these partitions have grown so far beyond what was seen of them,
 /// or one has gone. Replaces one of the same name.

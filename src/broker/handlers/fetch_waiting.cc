@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
+#include "runtime/task_group.h"
+
 namespace gregor::broker {
 namespace {
 
@@ -90,57 +93,89 @@ runtime::Task<bool> Parking::wait(runtime::Instant deadline) {
   co_return woken && !context_.connection.disconnect->is_set();
 }
 
-struct FetchVisit {
-  BrokerShard& home;
-  std::optional<NoticeOrder> order;
+/// The parts of a fetch by the shards that own them.
+///
+/// Thread: the connection's shard. Borrows: the parts.
+class PartsByShard {
+ public:
+  struct Group {
+    runtime::ShardId shard;
+    std::vector<FetchPart*> parts;
+  };
 
-  runtime::Task<std::vector<FetchAnswer>> read(std::span<FetchPart> parts) {
-    auto owner = [this](const FetchPart& part) { return home.owner(part.topic, part.index); };
-    auto work = [this](runtime::ShardId target, std::span<FetchPart* const> group) {
-      return read_parts(home.peer(target), group, order);
+  PartsByShard(BrokerShard& home, std::span<FetchPart> parts) : home_(home) {
+    for (FetchPart& part : parts) {
+      Group& group = of(home.owner(part.topic, part.index));
+      if (group.parts.empty()) group.parts.reserve(parts.size());
+      group.parts.push_back(&part);
+    }
+  }
+
+  /// Reads what is on all shards, one message for each.
+  runtime::Task<void> read(std::optional<NoticeOrder> order) {
+    if (groups_.size() == 1) {  // the common case
+      co_await read_group(groups_[0], FetchRange::all, order);
+      co_return;
+    }
+    runtime::TaskGroup pending;
+    for (const Group& group : groups_) pending.spawn(read_group(group, FetchRange::all, order));
+    co_await pending.join();
+  }
+
+  /// Reads again what has moved on these shards.
+  runtime::Task<void> read_moved(std::span<const runtime::ShardId> shards,
+                                 std::optional<NoticeOrder> order) {
+    for (const Group& group : groups_) {
+      if (std::find(shards.begin(), shards.end(), group.shard) != shards.end())
+        co_await read_group(group, FetchRange::moved, order);
+    }
+  }
+
+  /// Something was found, but not enough: where it was found there is no notice yet.
+  runtime::Task<void> arm(NoticeOrder order) {
+    for (const Group& group : groups_) {
+      auto work = [this, &group, order] {
+        return arm_group(home_.peer(group.shard), group, order);
+      };
+      const bool armed = co_await runtime::call_on(home_.shard(), group.shard, work);
+      GREGOR_ASSERT(armed);
+    }
+  }
+
+ private:
+  Group& of(runtime::ShardId shard) {
+    for (Group& group : groups_) {
+      if (group.shard == shard) return group;
+    }
+    return groups_.emplace_back(Group{shard, {}});
+  }
+
+  runtime::Task<void> read_group(const Group& group, FetchRange range,
+                                 std::optional<NoticeOrder> order) {
+    if (group.shard == home_.shard().id()) {
+      const bool done = co_await read_parts(home_, group.parts, range, order);
+      GREGOR_ASSERT(done);
+      co_return;
+    }
+    auto work = [this, &group, range, order] {
+      return read_parts(home_.peer(group.shard), group.parts, range, order);
     };
-    co_return co_await scatter<FetchAnswer>(home.shard(), parts, owner, work);
+    const bool done = co_await runtime::call_on(home_.shard(), group.shard, work);
+    GREGOR_ASSERT(done);
   }
 
-  // Reads only what is on these shards; the other answers stay.
-  runtime::Task<void> read_again(std::span<FetchPart> parts,
-                                 std::span<const runtime::ShardId> shards,
-                                 std::vector<FetchAnswer>& answers) {
-    std::vector<FetchPart> wanted;
-    std::vector<std::size_t> places;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      const auto at = home.owner(parts[i].topic, parts[i].index);
-      if (std::find(shards.begin(), shards.end(), at) == shards.end()) continue;
-      wanted.push_back(parts[i]);
-      places.push_back(i);
-    }
-    std::vector<FetchAnswer> got = co_await read(wanted);
-    for (std::size_t i = 0; i < got.size(); ++i) {
-      answers[places[i]] = std::move(got[i]);
-      parts[places[i]].seen = wanted[i].seen;
-    }
+  static runtime::Task<bool> arm_group(BrokerShard& shard, const Group& group, NoticeOrder order) {
+    arm_notice(shard, order, group.parts);
+    co_return true;
   }
+
+  BrokerShard& home_;
+  std::vector<Group> groups_;
 };
 
-runtime::Task<std::vector<bool>> arm_group(BrokerShard& shard, NoticeOrder order,
-                                           std::span<FetchPart* const> parts) {
-  arm_notice(shard, order, parts);
-  co_return std::vector<bool>();
-}
-
-// Something was found, but not enough: where it was found there is no notice yet.
-runtime::Task<void> arm_all(BrokerShard& home, NoticeOrder order, std::span<FetchPart> parts) {
-  auto owner = [&home](const FetchPart& part) { return home.owner(part.topic, part.index); };
-  auto arm = [&home, order](runtime::ShardId target, std::span<FetchPart* const> group) {
-    return arm_group(home.peer(target), order, group);
-  };
-  co_await scatter<bool>(home.shard(), parts, owner, arm);
-}
-
-bool any_failed(const std::vector<FetchAnswer>& answers) {
-  return std::any_of(answers.begin(), answers.end(), [](const FetchAnswer& answer) {
-    return answer.error != ErrorCode::none || answer.diverging;
-  });
+bool any_special(std::span<const FetchPart> parts) {
+  return std::any_of(parts.begin(), parts.end(),
+                     [](const FetchPart& part) { return part.answer.is_special(); });
 }
 
 // Bytes missing may come to several shards: each tells when its share is there.
@@ -151,38 +186,39 @@ std::uint64_t share_of(std::uint64_t bytes, const BrokerShard& home) {
 
 }  // namespace
 
-runtime::Task<std::vector<FetchAnswer>> read_and_wait(RequestContext& context, FetchPlan& plan,
-                                                      runtime::Instant deadline) {
+runtime::Task<void> read_and_wait(RequestContext& context, FetchPlan& plan,
+                                  runtime::Instant deadline) {
   BrokerShard& home = context.shard;
-  FetchVisit visit{home, std::nullopt};
+  PartsByShard parts(home, plan.parts());
   if (plan.answers_at_once()) {
-    std::vector<FetchAnswer> answers = co_await visit.read(plan.parts());
-    plan.limit(answers);
-    co_return answers;
+    co_await parts.read(std::nullopt);
+    plan.limit();
+    co_return;
   }
   Parking parking(context);
   parking.begin();
-  visit.order = NoticeOrder{parking.notice(), share_of(plan.bytes_missing(0), home)};
-  std::vector<FetchAnswer> answers = co_await visit.read(plan.parts());
+  const NoticeOrder order{parking.notice(), share_of(plan.bytes_missing(0), home)};
+  co_await parts.read(order);
   for (;;) {
-    const std::uint64_t bytes = plan.limit(answers);
-    if (bytes >= plan.bytes_min() || any_failed(answers)) co_return answers;
+    const std::uint64_t bytes = plan.limit();
+    if (bytes >= plan.bytes_min() || any_special(plan.parts())) co_return;
     if (bytes > 0) {
       const NoticeOrder rest{parking.notice(), share_of(plan.bytes_missing(bytes), home)};
-      co_await arm_all(home, rest, plan.parts());
+      co_await parts.arm(rest);
     }
     const bool woken = co_await parking.wait(deadline);
-    if (!woken) visit.order.reset();
     const std::vector<runtime::ShardId> woken_by = parking.take_woken_by();
-    if (woken) parking.begin();
-    if (woken && bytes == 0 && plan.bytes_min() == 1) {
-      co_await visit.read_again(plan.parts(), woken_by, answers);
-    } else {
-      answers = co_await visit.read(plan.parts());
+    if (!woken) {
+      co_await parts.read(std::nullopt);
+      plan.limit();
+      co_return;
     }
-    if (woken) continue;
-    plan.limit(answers);
-    co_return answers;
+    parking.begin();
+    if (bytes == 0 && plan.bytes_min() == 1) {
+      co_await parts.read_moved(woken_by, order);
+    } else {
+      co_await parts.read(order);
+    }
   }
 }
 

@@ -2,8 +2,6 @@
 // and, where nothing was found, leaves a notice; a wake-up says which shards to visit again.
 #pragma once
 
-#include <vector>
-
 #include "broker/handlers/fetch_plan.h"
 #include "broker/request_context.h"
 #include "runtime/clock.h"
@@ -13,7 +11,7 @@ namespace gregor::broker {
 
 /// Reads what `plan` asks for; unless that is enough, waits for more until `deadline` or the peer's
 /// going. Thread: the connection's shard.
-runtime::Task<std::vector<FetchAnswer>> read_and_wait(RequestContext& context, FetchPlan& plan,
-                                                      runtime::Instant deadline);
+runtime::Task<void> read_and_wait(RequestContext& context, FetchPlan& plan,
+                                  runtime::Instant deadline);
 
 }  // namespace gregor::broker

@@ -67,7 +67,9 @@ class OwnMessages {
     in_event_ = true;
     event();
     for (int round = 0; round < message_rounds_max && !messages_.empty(); ++round) {
-      for (Message& message : std::exchange(messages_, {})) message();
+      running_.swap(messages_);
+      for (Message& message : running_) message();
+      running_.clear();
     }
     in_event_ = false;
     if (!messages_.empty()) run_later();
@@ -86,6 +88,7 @@ class OwnMessages {
 
   asio::io_context& context_;
   std::vector<Message> messages_;
+  std::vector<Message> running_;  // empty but for its room
   std::vector<std::coroutine_handle<>> yielded_;
   bool in_event_ = false;
   bool will_run_ = false;
