@@ -56,14 +56,21 @@ void BrokerShard::set_image(std::shared_ptr<const model::ClusterImage> image) {
 }
 
 std::shared_ptr<Partition> BrokerShard::find(std::string_view topic, std::int32_t partition) const {
-  auto found = partitions_.find(Name{topic, partition});
-  return found == partitions_.end() ? nullptr : found->second;
+  const auto found = by_topic_.find(topic);
+  const auto index = static_cast<std::size_t>(partition);
+  if (found == by_topic_.end() || partition < 0 || index >= found->second.size()) return nullptr;
+  return found->second[index];
 }
 
 void BrokerShard::add(std::shared_ptr<Partition> partition) {
   partition->on_progress(
       [this](NoticeId notice, std::uint64_t bytes) { notices_.progress(notice, bytes); });
   const model::TopicPartition name = partition->log().partition();
+  GREGOR_ASSERT(name.partition.value() >= 0);
+  const auto index = static_cast<std::size_t>(name.partition.value());
+  auto& of_topic = by_topic_[name.topic];
+  if (of_topic.size() <= index) of_topic.resize(index + 1);
+  of_topic[index] = partition;
   const bool is_new = partitions_.emplace(name, std::move(partition)).second;
   GREGOR_ASSERT(is_new);
 }
@@ -72,6 +79,10 @@ std::shared_ptr<Partition> BrokerShard::remove(const model::TopicPartition& part
   auto found = partitions_.find(partition);
   if (found == partitions_.end()) return nullptr;
   std::shared_ptr<Partition> removed = std::move(found->second);
+  const auto of_topic = by_topic_.find(partition.topic);
+  of_topic->second[static_cast<std::size_t>(partition.partition.value())] = nullptr;
+  while (!of_topic->second.empty() && !of_topic->second.back()) of_topic->second.pop_back();
+  if (of_topic->second.empty()) by_topic_.erase(of_topic);
   partitions_.erase(found);
   removed->retire();
   return removed;

@@ -3,11 +3,13 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -138,6 +140,13 @@ class BrokerShard {
     }
   };
 
+  struct HashOfTopic {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view topic) const {
+      return std::hash<std::string_view>()(topic);
+    }
+  };
+
   runtime::Shard& shard_;
   BrokerShared& shared_;
   std::shared_ptr<const config::BrokerConfig> config_;
@@ -147,6 +156,10 @@ class BrokerShard {
   FetchSessions fetch_sessions_;
   ShardCounters counters_;
   std::map<model::TopicPartition, std::shared_ptr<Partition>, ByName> partitions_;
+  // The same ones, to be found at once; by number, with gaps.
+  std::unordered_map<std::string, std::vector<std::shared_ptr<Partition>>, HashOfTopic,
+                     std::equal_to<>>
+      by_topic_;
   std::unique_ptr<GroupWaits> group_waits_;
   std::unique_ptr<GroupShard> groups_;
   std::unique_ptr<GroupCoordinator> group_coordinator_;

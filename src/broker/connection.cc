@@ -47,6 +47,13 @@ std::size_t copied_bytes(const std::vector<ResponseInsert>& inserts) {
   return static_cast<std::size_t>(std::min(bytes, 4 * copied_slice_bytes_max));
 }
 
+bool append_copy(const storage::LogSlice& slice, std::vector<std::byte>& bytes) {
+  const std::size_t start = bytes.size();
+  bytes.resize(start + slice.size);
+  const auto got = slice.file->read_at(slice.position, ByteSpan(bytes).subspan(start));
+  return got && *got == slice.size;
+}
+
 }  // namespace
 
 void Disconnect::add(runtime::OneShot* parked) {
@@ -198,7 +205,7 @@ runtime::Task<void> Connection::drain() {
     Outcome outcome = std::move(*pipeline_.front()->outcome);
     if (auto* response = std::get_if<ResponseFrame>(&outcome); response != nullptr && !closed_) {
       last_sent_ = shard_.clock().now();
-      const bool sent = co_await send(std::move(*response));
+      const bool sent = co_await send(*response);
       if (!sent) close_now();
     } else if (auto* close = std::get_if<CloseConnection>(&outcome); close != nullptr && !closed_) {
       log_closing(close->reason);
@@ -211,8 +218,13 @@ runtime::Task<void> Connection::drain() {
   if (stopping_ && pipeline_.empty()) close_now();
 }
 
-runtime::Task<bool> Connection::send(ResponseFrame response) {
-  if (response.inserts.empty()) co_return co_await write_bytes(response.bytes);
+// `response` must outlive the task.
+runtime::Task<bool> Connection::send(const ResponseFrame& response) {
+  if (response.inserts.empty()) return write_bytes(response.bytes);
+  return send_with_slices(response);
+}
+
+runtime::Task<bool> Connection::send_with_slices(const ResponseFrame& response) {
   std::vector<std::byte> pending;
   pending.reserve(response.bytes.size() + copied_bytes(response.inserts));
   std::size_t at = 0;
@@ -222,27 +234,23 @@ runtime::Task<bool> Connection::send(ResponseFrame response) {
     pending.insert(pending.end(), before.begin(), before.end());
     at = insert.position;
     for (const storage::LogSlice& slice : insert.slices) {
-      const bool done = co_await add_slice(slice, pending);
-      if (!done) co_return false;
+      if (is_copied(slice)) {
+        if (!append_copy(slice, pending)) co_return false;
+        continue;
+      }
+      const bool head_sent = co_await write_bytes(pending);
+      if (!head_sent) co_return false;
+      pending.clear();
+      const bool slice_sent = co_await send_slice(slice);
+      if (!slice_sent) co_return false;
     }
   }
   pending.insert(pending.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end());
   co_return co_await write_bytes(pending);
 }
 
-// Copies a small slice behind `pending`; sends `pending` and then the slice if it is large.
-runtime::Task<bool> Connection::add_slice(const storage::LogSlice& slice,
-                                          std::vector<std::byte>& pending) {
-  if (slice.size <= copied_slice_bytes_max || !stream_->can_send_file()) {
-    const std::size_t start = pending.size();
-    pending.resize(start + slice.size);
-    const auto got = slice.file->read_at(slice.position, ByteSpan(pending).subspan(start));
-    co_return got&&* got == slice.size;
-  }
-  const bool head_sent = co_await write_bytes(pending);
-  if (!head_sent) co_return false;
-  pending.clear();
-  co_return co_await send_slice(slice);
+bool Connection::is_copied(const storage::LogSlice& slice) const {
+  return slice.size <= copied_slice_bytes_max || !stream_->can_send_file();
 }
 
 runtime::Task<bool> Connection::write_bytes(ByteView bytes) {

@@ -110,8 +110,9 @@ class Connection {
   runtime::Task<void> wait_for_slot();
   runtime::Task<void> work(const FrameHandler& handler, std::shared_ptr<Exchange> exchange);
   runtime::Task<void> drain();
-  runtime::Task<bool> send(ResponseFrame response);
-  runtime::Task<bool> add_slice(const storage::LogSlice& slice, std::vector<std::byte>& pending);
+  runtime::Task<bool> send(const ResponseFrame& response);
+  runtime::Task<bool> send_with_slices(const ResponseFrame& response);
+  [[nodiscard]] bool is_copied(const storage::LogSlice& slice) const;
   runtime::Task<bool> write_bytes(ByteView bytes);
   runtime::Task<bool> send_slice(const storage::LogSlice& slice);
   void note_received(std::size_t bytes);

@@ -39,9 +39,14 @@ Response isolation_refused(const Request& request) {
   return response;
 }
 
-runtime::Task<Response> fetch(RequestContext& context, const Request& request) {
+runtime::Task<Response> fetch(RequestContext& context, Request request) {
   FetchOpening opening(context, request);
-  FetchOpening::Opened opened = co_await opening.open();
+  FetchOpening::Opened opened;
+  if (opening.is_plain()) {
+    opened.list = opening.asked();
+  } else {
+    opened = co_await opening.open();
+  }
   if (opened.error != ErrorCode::none) co_return failed(opened.error);
   if (request.isolation_level != 0 && request.isolation_level != 1)
     co_return isolation_refused(request);
@@ -59,15 +64,19 @@ runtime::Task<Response> fetch(RequestContext& context, const Request& request) {
   co_return response;
 }
 
+// One after the other, or a pipelined fetch of a session would overtake the one that waits.
+runtime::Task<Response> fetch_in_turn(RequestContext& context, Request request) {
+  co_await context.connection.session_turns->take();
+  const Turns::Holder turn(*context.connection.session_turns);
+  co_return co_await fetch(context, std::move(request));
+}
+
 }  // namespace
 
 runtime::Task<protocol::FetchResponse> FetchHandler::handle(RequestContext& context,
                                                             protocol::FetchRequest request) {
-  if (request.session_id == 0) co_return co_await fetch(context, request);
-  // One after the other, or a pipelined fetch of a session would overtake the one that waits.
-  co_await context.connection.session_turns->take();
-  const Turns::Holder turn(*context.connection.session_turns);
-  co_return co_await fetch(context, request);
+  if (request.session_id == 0) return fetch(context, std::move(request));
+  return fetch_in_turn(context, std::move(request));
 }
 
 }  // namespace gregor::broker

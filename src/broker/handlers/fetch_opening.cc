@@ -1,6 +1,5 @@
 #include "broker/handlers/fetch_opening.h"
 
-#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -36,37 +35,8 @@ runtime::Task<FetchSessions::Selection> tell_at(BrokerShard& shard, std::int32_t
   co_return shard.fetch_sessions().tell(id, epoch, news);
 }
 
-// A number for each key, in the order of their first use: few keys are searched one by one.
-template <class Key>
-class Numbers {
- public:
-  /// @return the key's number, and whether it is new
-  std::pair<std::size_t, bool> of(const Key& key) {
-    if (keys_.size() < few) {
-      const auto found = std::find(keys_.begin(), keys_.end(), key);
-      if (found != keys_.end()) return {static_cast<std::size_t>(found - keys_.begin()), false};
-    } else {
-      if (numbers_.empty()) number_all();
-      const auto [found, is_new] = numbers_.try_emplace(key, keys_.size());
-      if (!is_new) return {found->second, false};
-    }
-    keys_.push_back(key);
-    return {keys_.size() - 1, true};
-  }
-  void reserve(std::size_t count) { keys_.reserve(std::min(count, few)); }
-
- private:
-  static constexpr std::size_t few = 16;
-
-  void number_all() {
-    for (std::size_t i = 0; i < keys_.size(); ++i) numbers_.try_emplace(keys_[i], i);
-  }
-
-  std::vector<Key> keys_;
-  std::map<Key, std::size_t> numbers_;  // of all keys, once they are many
-};
-
 // Adds up the partitions of a request. The same one twice: the last one counts, at the first place.
+// Few are searched one by one, which needs no memory.
 class ListMaker {
  public:
   explicit ListMaker(const Request& request) {
@@ -74,7 +44,7 @@ class ListMaker {
     std::size_t partitions = 0;
     for (const auto& topic : request.topics) partitions += topic.partitions.size();
     list_.partitions.reserve(partitions);
-    partitions_.reserve(partitions);
+    is_long_ = partitions + request.topics.size() > few;
   }
 
   void add(const FetchList::Topic& name, const Request::FetchTopic& topic) {
@@ -82,26 +52,50 @@ class ListMaker {
     for (const auto& asked : topic.partitions) {
       const FetchWish wish{asked.partition, asked.fetch_offset, asked.partition_max_bytes,
                            asked.current_leader_epoch, asked.last_fetched_epoch};
-      const auto [at, is_new] = partitions_.of({place, wish.index});
-      if (!is_new) {
-        list_.partitions[at].wish = wish;
-        continue;
+      FetchList::Partition* const listed = find(place, wish.index);
+      if (listed != nullptr) {
+        listed->wish = wish;
+      } else {
+        list_.partitions.push_back({place, wish});
       }
-      list_.partitions.push_back({place, wish});
     }
   }
   [[nodiscard]] FetchList take() { return std::move(list_); }
 
  private:
+  static constexpr std::size_t few = 16;
+
+  // The place of a topic, which is added if it is new.
   std::uint32_t place_of(const FetchList::Topic& name) {
-    const auto [at, is_new] = topics_.of({name.id, name.name});
-    if (is_new) list_.topics.push_back(name);
-    return static_cast<std::uint32_t>(at);
+    const auto next = static_cast<std::uint32_t>(list_.topics.size());
+    if (is_long_) {
+      const auto [at, is_new] = topics_.try_emplace({name.id, name.name}, next);
+      if (!is_new) return at->second;
+    } else {
+      for (std::uint32_t i = 0; i < next; ++i) {
+        if (list_.topics[i].id == name.id && list_.topics[i].name == name.name) return i;
+      }
+    }
+    list_.topics.push_back(name);
+    return next;
+  }
+
+  // A partition that was listed before; a long list takes note of it if it was not.
+  FetchList::Partition* find(std::uint32_t topic, std::int32_t index) {
+    if (is_long_) {
+      const auto [at, is_new] = seen_.try_emplace({topic, index}, list_.partitions.size());
+      return is_new ? nullptr : &list_.partitions[at->second];
+    }
+    for (FetchList::Partition& listed : list_.partitions) {
+      if (listed.topic == topic && listed.wish.index == index) return &listed;
+    }
+    return nullptr;
   }
 
   FetchList list_;
-  Numbers<std::pair<model::Uuid, std::string_view>> topics_;
-  Numbers<std::pair<std::uint32_t, std::int32_t>> partitions_;
+  bool is_long_ = false;
+  std::map<std::pair<model::Uuid, std::string_view>, std::uint32_t> topics_;
+  std::map<std::pair<std::uint32_t, std::int32_t>, std::size_t> seen_;
 };
 
 std::vector<ForgottenPartition> forgotten_of(const Request& request) {
@@ -135,10 +129,15 @@ BrokerShard& FetchOpening::owner_of_session() const {
       runtime::ShardId(FetchSessions::shard_of(request_.session_id, home.shard().count())));
 }
 
+FetchList FetchOpening::asked() const {
+  FetchList list = listed();
+  find_names(list);
+  return list;
+}
+
 runtime::Task<FetchOpening::Opened> FetchOpening::open() {
   Opened opened;
-  opened.list = listed();
-  find_names(opened.list);
+  opened.list = asked();
   if (!is_full()) {
     FetchSessions::Opened found = co_await open_session(opened.list);
     opened.error = found.error;

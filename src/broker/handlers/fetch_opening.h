@@ -24,6 +24,10 @@ class FetchOpening {
     ErrorCode error = ErrorCode::none;  ///< of the whole answer
     FetchList list;                     ///< with names, where they are known
   };
+  /// True if the fetch has to do with no session at all: open() would give asked().
+  [[nodiscard]] bool is_plain() const { return is_full() && request_.session_id <= 0; }
+  /// What the request itself lists.
+  [[nodiscard]] FetchList asked() const;
   /// Before anything is read. Ends the session that a full fetch names.
   runtime::Task<Opened> open();
 

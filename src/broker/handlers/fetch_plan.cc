@@ -50,17 +50,25 @@ FetchPlan::FetchPlan(RequestContext& context, const Request& request, FetchList 
   bytes_min_ = std::min(asked_min, bytes_max_);
   places_.reserve(list_.partitions.size());
   parts_.reserve(list_.partitions.size());
-  for (const FetchList::Partition& partition : list_.partitions) add(partition);
+  const model::TopicImage* topic = nullptr;
+  for (std::size_t i = 0; i < list_.partitions.size(); ++i) {
+    const FetchList::Partition& partition = list_.partitions[i];
+    if (i == 0 || partition.topic != list_.partitions[i - 1].topic)
+      topic = context.image->find(list_.topics[partition.topic].name);
+    add(partition, topic);
+  }
   at_once_ = at_once_ || parts_.empty() || bytes_min_ == 0 || request.max_wait_ms <= 0;
 }
 
-ErrorCode FetchPlan::refusal_of(const FetchList::Partition& partition) {
+ErrorCode FetchPlan::refusal_of(const FetchList::Partition& partition,
+                                const model::TopicImage* topic) {
   const std::string_view name = list_.topics[partition.topic].name;
   if (context_.version >= ids_from_version && name.empty()) return ErrorCode::unknown_topic_id;
   if (!authorize(context_, Action::read, ResourceType::topic, name))
     return ErrorCode::topic_authorization_failed;
-  const model::PartitionIndex index(partition.wish.index);
-  if (context_.image->find(name, index) == nullptr) return ErrorCode::unknown_topic_or_partition;
+  const auto index = static_cast<std::size_t>(partition.wish.index);
+  if (topic == nullptr || partition.wish.index < 0 || index >= topic->partitions.size())
+    return ErrorCode::unknown_topic_or_partition;
   if (request_.max_bytes < 0 || partition.wish.bytes_max < 0) {
     at_once_ = true;
     return ErrorCode::unknown_server_error;
@@ -74,14 +82,14 @@ ErrorCode FetchPlan::refusal_of(const FetchList::Partition& partition) {
   return ErrorCode::none;
 }
 
-void FetchPlan::add(const FetchList::Partition& partition) {
-  const ErrorCode refused = refusal_of(partition);
+void FetchPlan::add(const FetchList::Partition& partition, const model::TopicImage* topic) {
+  const ErrorCode refused = refusal_of(partition, topic);
   places_.push_back({parts_.size(), refused});
   if (refused != ErrorCode::none) return;
-  const FetchList::Topic& topic = list_.topics[partition.topic];
-  FetchPart part;
-  part.topic = topic.name;
-  part.topic_id = topic.id;
+  const FetchList::Topic& named = list_.topics[partition.topic];
+  FetchPart& part = parts_.emplace_back();
+  part.topic = named.name;
+  part.topic_id = named.id;
   part.index = partition.wish.index;
   part.offset = partition.wish.offset;
   part.bytes_max =
@@ -89,7 +97,6 @@ void FetchPlan::add(const FetchList::Partition& partition) {
   part.current_leader_epoch = partition.wish.current_leader_epoch;
   part.last_fetched_epoch = partition.wish.last_fetched_epoch;
   part.is_read_committed = is_read_committed_;
-  parts_.push_back(std::move(part));
 }
 
 std::uint64_t FetchPlan::limit() {

@@ -47,8 +47,10 @@ class FetchPlan {
     std::size_t part = 0;
     ErrorCode refused = ErrorCode::none;
   };
-  [[nodiscard]] ErrorCode refusal_of(const FetchList::Partition& partition);
-  void add(const FetchList::Partition& partition);
+  // `topic`: the partition's, null if the cluster has none of that name.
+  [[nodiscard]] ErrorCode refusal_of(const FetchList::Partition& partition,
+                                     const model::TopicImage* topic);
+  void add(const FetchList::Partition& partition, const model::TopicImage* topic);
   [[nodiscard]] std::size_t topic_row(protocol::FetchResponse& response,
                                       std::vector<std::size_t>& rows, std::uint32_t topic);
 

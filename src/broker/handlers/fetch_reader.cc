@@ -23,12 +23,10 @@ std::optional<storage::PartitionLog::EpochEnd> divergence(const storage::Partiti
   return std::nullopt;
 }
 
-FetchAnswer offsets_of(const storage::PartitionLog& log) {
-  FetchAnswer answer;
+void tell_offsets(const storage::PartitionLog& log, FetchAnswer& answer) {
   answer.high_watermark = log.high_watermark();
   answer.last_stable = log.last_stable_offset();
   answer.log_start = log.log_start();
-  return answer;
 }
 
 // A part that has something to read, and the answer so far.
@@ -42,6 +40,8 @@ struct Reading {
 Reading begin_reading(BrokerShard& shard, FetchPart& part) {
   Reading reading;
   FetchAnswer& answer = part.answer;
+  if (part.was_read) answer = {};
+  part.was_read = true;
   auto found = shard.find_led(part.topic, part.index,
                               part.current_leader_epoch < -1 ? -1 : part.current_leader_epoch);
   if (!found) {
@@ -55,7 +55,7 @@ Reading begin_reading(BrokerShard& shard, FetchPart& part) {
     return reading;
   }
   const storage::PartitionLog& log = reading.partition->log();
-  answer = offsets_of(log);
+  tell_offsets(log, answer);
   if (auto diverging = divergence(log, part)) {
     answer.diverging = diverging;
     if (diverging->epoch.value() < 0) answer = failed(ErrorCode::offset_out_of_range);

@@ -40,6 +40,7 @@ struct FetchPart {
   bool is_read_committed = false;
   model::Offset seen{0};           ///< high watermark at the last read
   std::weak_ptr<Partition> found;  ///< at the last read; to be used on its shard only
+  bool was_read = false;
   FetchAnswer answer;
 };
 

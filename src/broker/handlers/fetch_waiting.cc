@@ -21,8 +21,9 @@ class Parking {
 
   [[nodiscard]] NoticeId notice() const { return notice_; }
   void begin();
-  /// Until a wake-up, the deadline or the peer's going. @return true for a wake-up
-  runtime::Task<bool> wait(runtime::Instant deadline);
+  /// Until a wake-up, the deadline or the peer's going. @return false at the deadline
+  runtime::Task<bool> wait(runtime::Instant deadline) { return signal_->wait_until(deadline); }
+  [[nodiscard]] bool peer_has_gone() const { return context_.connection.disconnect->is_set(); }
   /// The shards that woke it since begin().
   [[nodiscard]] std::vector<runtime::ShardId> take_woken_by() {
     return std::exchange(parked_.woken_by, {});
@@ -88,11 +89,6 @@ void Parking::end() {
   signal_.reset();
 }
 
-runtime::Task<bool> Parking::wait(runtime::Instant deadline) {
-  const bool woken = co_await signal_->wait_until(deadline);
-  co_return woken && !context_.connection.disconnect->is_set();
-}
-
 /// The parts of a fetch by the shards that own them.
 ///
 /// Thread: the connection's shard. Borrows: the parts.
@@ -113,13 +109,11 @@ class PartsByShard {
 
   /// Reads what is on all shards, one message for each.
   runtime::Task<void> read(std::optional<NoticeOrder> order) {
-    if (groups_.size() == 1) {  // the common case
-      co_await read_group(groups_[0], FetchRange::all, order);
-      co_return;
-    }
     runtime::TaskGroup pending;
-    for (const Group& group : groups_) pending.spawn(read_group(group, FetchRange::all, order));
-    co_await pending.join();
+    for (std::size_t i = 1; i < groups_.size(); ++i)
+      pending.spawn(read_group(groups_[i], FetchRange::all, order));
+    if (!groups_.empty()) co_await read_group(groups_[0], FetchRange::all, order);
+    if (groups_.size() > 1) co_await pending.join();
   }
 
   /// Reads again what has moved on these shards.
@@ -206,7 +200,8 @@ runtime::Task<void> read_and_wait(RequestContext& context, FetchPlan& plan,
       const NoticeOrder rest{parking.notice(), share_of(plan.bytes_missing(bytes), home)};
       co_await parts.arm(rest);
     }
-    const bool woken = co_await parking.wait(deadline);
+    bool woken = co_await parking.wait(deadline);
+    woken = woken && !parking.peer_has_gone();
     const std::vector<runtime::ShardId> woken_by = parking.take_woken_by();
     if (!woken) {
       co_await parts.read(std::nullopt);

@@ -65,8 +65,11 @@ TcpStream::Sent TcpStream::send_parts(const PartCursor& cursor) const {
   msghdr message{};
   message.msg_iov = vectors.data();
   message.msg_iovlen = cursor.fill(vectors, bytes_per_call_max);
+  constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
   while (true) {
-    const ssize_t sent = ::sendmsg(socket_->number(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = message.msg_iovlen == 1 ? ::send(socket_->number(), vectors[0].iov_base,
+                                                          vectors[0].iov_len, flags)
+                                                 : ::sendmsg(socket_->number(), &message, flags);
     if (sent >= 0) return {static_cast<std::size_t>(sent), 0};
     if (errno != EINTR) return {0, errno};
   }
