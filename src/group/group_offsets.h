@@ -22,8 +22,9 @@ namespace gregor::group {
 struct ExpiryFacts {
   /// None: offsets of a consumer that assigns its partitions by itself, or set by an admin client.
   bool has_protocol_type = false;
-  bool is_empty = true;  ///< no members
+  bool is_empty = true;  ///< no members, and nobody about to become one
   bool is_stable = false;
+  std::int32_t generation = 0;  ///< 0: the group itself was never stored
   /// Since when it is in its state; nullopt if that was not stored.
   std::optional<model::TimestampMs> state_since;
   /// Topics of its members, if the group speaks the consumers' protocol and all could be read.

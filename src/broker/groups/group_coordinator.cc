@@ -114,8 +114,10 @@ runtime::Task<void> GroupCoordinator::expire(std::shared_ptr<OffsetsPartition> p
     // Looked at again: a member or a commit may have come.
     if (partition->availability() != ErrorCode::none) co_return;
     if (!groups_.exists(partition->index(), id) || partition->offsets_of(id) != nullptr) continue;
-    if (!groups_.expiry_facts(partition->index(), id).is_empty) continue;
+    const group::ExpiryFacts facts_now = groups_.expiry_facts(partition->index(), id);
+    if (!facts_now.is_empty) continue;
     groups_.remove(partition->index(), id);
+    if (facts_now.generation == 0) continue;  // there is nothing of it in the log
     const ErrorCode error = co_await OffsetsPartition::remove_group(partition, id);
     if (error != ErrorCode::none) co_return;
   }

@@ -80,6 +80,11 @@ void GroupShard::join(std::int32_t partition, const std::string& id, group::Join
     refused.member_id = std::move(request.member_id);
     return answer(request.request, std::move(refused));
   }
+  if (entry == nullptr && !has_room()) {
+    group::JoinAnswer refused;
+    refused.error = ErrorCode::group_max_size_reached;
+    return answer(request.request, std::move(refused));
+  }
   if (entry == nullptr) entry = &add(partition, id, group::Group(settings_, moment()));
   group::Effects effects;
   entry->group.join(std::move(request), moment(), effects);
@@ -341,6 +346,13 @@ bool GroupShard::exists(std::int32_t partition, std::string_view id) const {
   return find(partition, id) != nullptr;
 }
 
+// Groups are spread over the shards by the hash of their partitions, so each takes its share.
+bool GroupShard::has_room() const {
+  const auto all = static_cast<std::size_t>(shard_.config().gregor_groups_max);
+  const std::size_t shards = shard_.shard().count();
+  return count_ < (all + shards - 1) / shards;
+}
+
 void GroupShard::ensure(std::int32_t partition, std::string_view id) {
   if (!exists(partition, id)) add(partition, id, group::Group(settings_, moment()));
 }
@@ -393,7 +405,9 @@ group::ExpiryFacts GroupShard::expiry_facts(std::int32_t partition, std::string_
   if (entry == nullptr) return facts;
   const group::Group& group = entry->group;
   facts.has_protocol_type = group.protocol_type().has_value();
-  facts.is_empty = group.is_empty();
+  // Who has been given a member id is about to join.
+  facts.is_empty = group.is_empty() && group.pending_count() == 0;
+  facts.generation = group.generation();
   facts.is_stable = group.state() == group::GroupState::stable;
   if (group.state_since_ms() != -1) facts.state_since = model::TimestampMs(group.state_since_ms());
   facts.subscribed = group.subscribed_topics();

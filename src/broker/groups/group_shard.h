@@ -109,6 +109,7 @@ class GroupShard final : public GroupsOfShard {
   void take_over(std::int32_t partition, LoadedGroups groups) override;
   void let_go(std::int32_t partition) override;
   [[nodiscard]] bool exists(std::int32_t partition, std::string_view id) const override;
+  [[nodiscard]] bool has_room() const override;
   void ensure(std::int32_t partition, std::string_view id) override;
   void remove(std::int32_t partition, std::string_view id) override;
   [[nodiscard]] std::vector<std::string> ids(std::int32_t partition) const override;

@@ -29,6 +29,8 @@ class GroupsOfShard {
   virtual void let_go(std::int32_t partition) = 0;
 
   [[nodiscard]] virtual bool exists(std::int32_t partition, std::string_view id) const = 0;
+  /// Whether one more group may be made for a client (gregor.groups.max).
+  [[nodiscard]] virtual bool has_room() const = 0;
   /// Makes a group without members if there is none of that id.
   virtual void ensure(std::int32_t partition, std::string_view id) = 0;
   /// The group has no members, no offsets, and its tombstone is written.

@@ -43,6 +43,7 @@ ErrorCode check_group(OffsetsPartition& partition, const Commit& commit) {
       return commit.version >= unknown_group_from_version ? ErrorCode::group_id_not_found
                                                           : ErrorCode::illegal_generation;
     }
+    if (!groups.has_room()) return ErrorCode::group_max_size_reached;
     groups.ensure(partition.index(), request.group_id);
   }
   group::MemberClaim member;
