@@ -10,6 +10,7 @@ import time
 
 import admin_client
 import group_client
+import offset_client
 import records
 from suite import check, check_equal, wait_until
 
@@ -77,6 +78,7 @@ class Fleet:
         self._partitions = {}  # topic: how many
         self._sent = {}  # (topic, partition): how many
         self._ends = []  # (process, ms): when it was killed or stopped, or has left
+        self._killed = {}  # process id: when, in ms
         self._stopped = set()  # processes that were killed or stopped
 
     def create(self, topic, partitions):
@@ -106,9 +108,9 @@ class Fleet:
     def wait_until_up(self, process):
         wait_until(lambda: "up" in process.log.read_text(errors="replace").splitlines(), LIMIT_S, "a member that is up", pause=0.2)
 
-    def wait_until_shared(self, count, what, groups=None):
-        """Until `count` members have all partitions between them, in each group."""
-        began = time.monotonic()
+    def wait_until_shared(self, count, what, groups=None, began=None):
+        """Until `count` members have all partitions between them, in each group. `began`: time.monotonic() of the cause."""
+        began = began or time.monotonic()
         for group in groups or self.groups:
             wait_until(lambda g=group: g.is_shared(count, self.places(g)), LIMIT_S,
                        f"{group.name}: {count} members with all partitions, {what}", pause=0.1)
@@ -137,9 +139,18 @@ class Fleet:
             wait_until(lambda g=group, w=wanted: self.received(g) >= w, LIMIT_S, f"{group.name}: every record to be delivered", pause=0.2)
 
     def kill(self, process):
+        """Gives what check_goes_on() needs: the offsets that are committed, and how much each other process has printed."""
         process.kill()
         self._stopped.add(self.processes.index(process))
-        self._ends.append((self.processes.index(process), time.time() * 1000))
+        self._killed[process.pid] = time.time() * 1000
+        self._ends.append((self.processes.index(process), self._killed[process.pid]))
+        marks = {other.pid: other.log.stat().st_size for other in self.processes}
+        time.sleep(1)  # a commit may be under way; its session has not expired by then
+        for group in self.groups:
+            rows, error = offset_client.fetch(self._raw, group.name, None)
+            check_equal(error, 0, "OffsetFetch")
+            marks[group.name] = {place: row[0] for place, row in rows.items()}
+        return marks
 
     def pause(self, process):
         os.kill(process.pid, signal.SIGSTOP)
@@ -182,23 +193,45 @@ class Fleet:
         has_gaps = any("(0 more such lines" not in line for line in lines)
         return not has_gaps and len(expired) <= len(self._stopped)
 
+    def check_goes_on(self, killed, marks):
+        """Who has got the partitions of one that was killed began where it had committed: nothing is left out, and no more is
+        delivered again. `marks`: as kill() gave it."""
+        number = self.processes.index(killed)
+        for group in self.groups:
+            committed = marks[group.name]
+            had = [place for place, _, until, _ in self._spans(number, group) if until == self._killed[killed.pid]]
+            check(had, f"{group.name}: the one that was killed had no partition")
+            for place in had:
+                rows = [self._first(place, group, process, marks) for process in self.processes if process is not killed]
+                found = min([offset for offset in rows if offset is not None], default=None)
+                check_equal(found, committed.get(place, 0), f"{group.name}: where {place} goes on")
+
+    def _first(self, place, group, process, marks):
+        """The first offset of a partition that a process got after kill()."""
+        with open(process.log, errors="replace") as log:
+            log.seek(marks.get(process.pid, 0))
+            rows = [line.split() for line in log]
+        mine = [row for row in rows if row[:1] == ["r"] and len(row) == 5 and row[1] == group.name and (row[2], int(row[3])) == place]
+        return int(mine[0][4]) if mine else None
+
+    def _spans(self, number, group):
+        """[(place, from, to, process)]: when a process had which partition, by its own words."""
+        spans, has = [], {}
+        ends = sorted(ms for ended, ms in self._ends if ended == number)
+        for line in self.processes[number].log.read_text(errors="replace").splitlines():
+            words = line.split()
+            if len(words) != 5 or words[0] not in "+-" or words[1] != group.name:
+                continue
+            place, ms = (words[2], int(words[3])), int(words[4])
+            if words[0] == "+":
+                has[place] = ms
+            elif place in has:
+                spans.append((place, has[place], _cut(has.pop(place), ms, ends), number))
+        return spans + [(place, since, _cut(since, float("inf"), ends), number) for place, since in has.items()]
+
     def _check_overlaps(self, group):
         """By what the members say themselves: nobody has a partition while another one has it."""
-        spans = []  # (place, from, to, process)
-        for number, process in enumerate(self.processes):
-            ends = sorted(ms for ended, ms in self._ends if ended == number)
-            has = {}
-            for line in process.log.read_text(errors="replace").splitlines():
-                words = line.split()
-                if len(words) != 5 or words[0] not in "+-" or words[1] != group.name:
-                    continue
-                place, ms = (words[2], int(words[3])), int(words[4])
-                if words[0] == "+":
-                    has[place] = ms
-                elif place in has:
-                    spans.append((place, has[place], _cut(has.pop(place), ms, ends), number))
-            spans += [(place, since, _cut(since, float("inf"), ends), number) for place, since in has.items()]
-        spans.sort()
+        spans = sorted(span for number in range(len(self.processes)) for span in self._spans(number, group))
         check_equal({span[0] for span in spans}, self.places(group), f"{group.name}: partitions that its members say they have had")
         for before, after in zip(spans, spans[1:]):
             if before[0] == after[0] and before[3] != after[3]:
@@ -219,10 +252,14 @@ def three_members(fleet):
         fleet.wait_until_up(member)
     fleet.wait_until_shared(3, "after three have joined")
     fleet.wait_for_all()
-    fleet.kill(members[0])
-    fleet.wait_until_shared(2, "after one was killed")
+    fleet.produce(20)
+    fleet.wait_for_all()  # it is killed before it has committed all that
+    began = time.monotonic()
+    marks = fleet.kill(members[0])
+    fleet.wait_until_shared(2, "after one was killed", began=began)
     fleet.produce()
     fleet.wait_for_all()
+    fleet.check_goes_on(members[0], marks)
     fleet.pause(members[1])
     fleet.wait_until_shared(1, "after one was stopped")
     fleet.go_on(members[1])

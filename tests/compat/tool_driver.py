@@ -35,17 +35,19 @@ class ToolDriver:
     """`sides`: addresses of one or two brokers; what is run on several of them runs at the same time."""
 
     def __init__(self, release, sides, log):
+        self.release = release
         self.sides = sides
         options = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
         with open(log, "ab") as errors:
             self._process = subprocess.Popen(
                 kafka_jars.java(release, options) + [_SOURCE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
 
-    def run(self, tool, words, timeout=120):
-        """`words`: as in a shell, or one list per side. Gives an Answer per side."""
+    def run(self, tool, words, timeout=120, with_address=True):
+        """`words`: as in a shell, or one list per side; the broker's address is put in front. Gives an Answer per side."""
         each = words if words and isinstance(words[0], list) else [words] * len(self.sides)
         for side, (address, own) in enumerate(zip(self.sides, each)):
-            line = [str(side), _SHORT.get(tool, tool), "--bootstrap-server", address, *map(str, own)]
+            at = ["--bootstrap-server", address] if with_address else []
+            line = [str(side), _SHORT.get(tool, tool), *at, *map(str, own)]
             self._process.stdin.write(("\t".join(line) + "\n").encode())
         self._process.stdin.flush()
         watch = threading.Timer(timeout, self._process.kill)  # a tool that hangs ends the driver
