@@ -145,11 +145,10 @@ class CrashHistory {
         Kind{FileOperation::sync_data, EIO},   Kind{FileOperation::sync_directory, EIO},
         Kind{FileOperation::read, EIO},        Kind{FileOperation::open, EIO},
         Kind{FileOperation::sync_data, ENOSPC}};
-    Kind kind = kinds.at(random_.below(kinds.size()));
-    // What could not be synced the kernel has forgotten, though reads go on to show it: another
-    // process that finds it there could not know. So only the end of the machine follows.
+    const Kind kind = kinds.at(random_.below(kinds.size()));
+    // A process that ends before it could note that a sync failed can't be helped.
     if (kind.operation == FileOperation::sync_data && kind_ == CrashKind::kill) {
-      kind.operation = FileOperation::sync_directory;
+      host_.disk().clear_crash_point();
     }
     const std::uint64_t n = 1 + random_.below(calls);
     fault_ = Fault{kind.operation, kind.os_error, host_.disk().count(kind.operation) + n};

@@ -25,6 +25,7 @@ inline constexpr std::string_view partition_metadata = "partition.metadata";
 inline constexpr std::string_view meta_properties = "meta.properties";
 inline constexpr std::string_view lock = ".lock";
 inline constexpr std::string_view clean_shutdown = ".kafka_cleanshutdown";
+inline constexpr std::string_view sync_failed = ".gregor-sync-failed";  ///< failed_sync.h
 inline constexpr std::string_view recovery_points = "recovery-point-offset-checkpoint";
 inline constexpr std::string_view log_starts = "log-start-offset-checkpoint";
 inline constexpr std::string_view high_watermarks = "replication-offset-checkpoint";

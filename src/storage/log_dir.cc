@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "storage/batch_scan.h"
+#include "storage/failed_sync.h"
 #include "storage/file_names.h"
 #include "storage/leader_epoch_cache.h"
 #include "storage/meta_properties.h"
@@ -185,6 +186,11 @@ Result<void> LogDir::begin(runtime::FileSystem& files) {
   const auto info = files.stat(marker);
   if (!info && info.error().os_error != ENOENT) return fail(info.error());
   was_clean = info.has_value();
+  if (!was_clean) {
+    const auto failed = storage::has_failed_sync(files, path);
+    if (!failed) return fail(failed.error());
+    has_failed_sync = *failed;
+  }
   // Also if there was none: a process that crashed may not have come to syncing a new folder.
   if (auto synced = sync_entries(files, path); !synced) return synced;
   auto read = read_checkpoint(files, path, names::recovery_points, recovery_points);

@@ -37,6 +37,7 @@ struct LogDir {
   std::shared_ptr<DirHealth> health;
   MetaProperties meta;
   bool was_clean = false;
+  bool has_failed_sync = false;  ///< of a process before this one: failed_sync.h
   bool is_full = false;  ///< when it was measured last
   Checkpoint recovery_points;
   Checkpoint log_starts;

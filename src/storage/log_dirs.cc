@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "storage/failed_sync.h"
 #include "storage/file_names.h"
 #include "storage/log_dir.h"
 #include "storage/log_loader.h"
@@ -282,6 +283,7 @@ Result<std::unique_ptr<LoadedLog>> OpenLogDirs::load(
   const auto epochs = epochs_.find(found.partition);
   if (epochs != epochs_.end()) request.epochs = epochs->second;
   request.is_clean = dir.was_clean;
+  request.has_failed_sync = dir.has_failed_sync;
   request.recovery_point = offset_in(dir.recovery_points, found.partition);
   request.log_start = offset_in(dir.log_starts, found.partition);
   request.high_watermark = offset_in(dir.high_watermarks, found.partition);
@@ -445,6 +447,7 @@ Result<void> OpenLogDirs::write_first_dirty(const model::TopicPartition& partiti
 Result<void> OpenLogDirs::write_clean_shutdown_marker(std::uint32_t log_dir,
                                                       std::int64_t broker_epoch) {
   if (is_offline(log_dir)) return fail(dirs_[log_dir].health->failure());
+  if (auto done = forget_failed_sync(files_, paths_[log_dir]); !done) return done;
   return replace_small_file(files_, join_path(dirs_.at(log_dir).path, names::clean_shutdown),
                             fmt::format(R"({{"version":0,"brokerEpoch":{}}})", broker_epoch));
 }

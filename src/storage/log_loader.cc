@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "storage/failed_sync.h"
 #include "storage/file_names.h"
 #include "storage/partition_metadata.h"
 #include "storage/small_file.h"
@@ -176,6 +177,10 @@ Result<void> Loading::recover_one(LoadedSegment& segment) {
   }
   segment.size_bytes = recovered->tail.size_bytes;
   segment.checked_from = recovered->checked_from;
+  if (request_.has_failed_sync) {
+    auto wrote = write_again(*recovered->files.log, segment.checked_from, segment.size_bytes);
+    if (!wrote) return wrote;
+  }
   has_gaps_ |= recovered->has_gaps;
   log_->recovered_bytes += segment.size_bytes - std::min(segment.size_bytes, segment.checked_from);
   log_->cut_bytes += recovered->cut_bytes;

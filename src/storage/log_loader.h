@@ -65,6 +65,7 @@ struct LoadRequest {
   std::optional<model::Uuid> topic_id;
   std::vector<EpochStart> epochs;
   bool is_clean = false;
+  bool has_failed_sync = false;  ///< what lies beyond the recovery point may not be on the disk
   std::optional<model::Offset> recovery_point;  ///< checkpoints; nullopt = no entry
   std::optional<model::Offset> log_start;
   std::optional<model::Offset> high_watermark;

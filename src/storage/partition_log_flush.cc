@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "storage/failed_sync.h"
 #include "storage/file_names.h"
 #include "storage/partition_log_state.h"
 #include "storage/small_file.h"
@@ -131,7 +132,13 @@ Task<Result<void>> PartitionLog::State::flush_once(FlushScope scope) {
       scope == FlushScope::old_segments || (scope == FlushScope::everything && !is_index_behind_);
   is_flushing_ = true;
   const FlushJob job = collect_unsynced(scope);
-  auto work = [this, &job] { return run_flush(files_, job); };
+  auto work = [this, &job] {
+    auto done = run_flush(files_, job);
+    if (!done && done.error().os_error != ENOENT) {
+      note_failed_sync(files_, parent_directory(directory));
+    }
+    return done;
+  };
   const runtime::Instant began = shard_.clock().now();
   auto syncing = runtime::offload(shard_, std::move(work));
   auto synced = co_await std::move(syncing);
