@@ -122,7 +122,7 @@ class Kafka(Broker):
 def create(broker, partitions, configs=None):
     """Makes the topic, or gives it more partitions if it is there."""
     with RawClient(broker.address, timeout=300) as client:
-        if client.metadata([TOPIC])["topics"][0]["error"] == 0:
+        if any(topic["name"] == TOPIC for topic in client.metadata(None)["topics"]):
             error = add_partitions(client, partitions)
         else:
             error = client.create_topic(TOPIC, partitions, configs=configs, timeout_ms=300_000)["error"]
