@@ -38,7 +38,7 @@ struct LogDir {
   MetaProperties meta;
   bool was_clean = false;
   bool has_failed_sync = false;  ///< of a process before this one: failed_sync.h
-  bool is_full = false;  ///< when it was measured last
+  bool is_full = false;          ///< when it was measured last
   Checkpoint recovery_points;
   Checkpoint log_starts;
   Checkpoint high_watermarks;
