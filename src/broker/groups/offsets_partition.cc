@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <utility>
 
 #include "base/assert.h"
@@ -19,6 +20,16 @@ constexpr std::size_t removed_at_once = 500;
 model::Codec codec_of(const config::BrokerConfig& config) {
   return model::codec_from_bits(config.offsets_topic_compression_codec)
       .value_or(model::Codec::none);
+}
+
+// Of the partitions those that have an offset.
+void add_removals(GroupWrite& what, const group::GroupOffsets* offsets,
+                  std::span<const model::TopicPartition> partitions) {
+  if (offsets == nullptr) return;
+  for (const auto& place : partitions) {
+    if (offsets->find(place.topic, place.partition) != nullptr)
+      what.offsets.emplace_back(place, std::nullopt);
+  }
 }
 
 void add(model::BatchBuilder& builder, const group::EncodedRecord& record, model::TimestampMs now) {
@@ -148,16 +159,13 @@ void OffsetsPartition::finish(const GroupWrite& what, const Result<model::Offset
 runtime::Task<ErrorCode> OffsetsPartition::remove_offsets(
     std::shared_ptr<OffsetsPartition> self, std::string id,
     std::vector<model::TopicPartition> partitions) {
-  for (std::size_t from = 0; from < partitions.size(); from += removed_at_once) {
+  std::span<const model::TopicPartition> rest(partitions);
+  while (!rest.empty()) {
     GroupWrite what;
     what.group = id;
-    const std::size_t end = std::min(partitions.size(), from + removed_at_once);
-    for (std::size_t i = from; i < end; ++i) {
-      const auto* offsets = self->offsets_of(id);
-      const auto& [topic, partition] = partitions[i];
-      if (offsets != nullptr && offsets->find(topic, partition) != nullptr)
-        what.offsets.emplace_back(partitions[i], std::nullopt);
-    }
+    const auto some = rest.first(std::min(rest.size(), removed_at_once));
+    add_removals(what, self->offsets_of(id), some);
+    rest = rest.subspan(some.size());
     const ErrorCode error = co_await write(self, std::move(what));
     if (error != ErrorCode::none) co_return error;
   }
@@ -168,12 +176,17 @@ runtime::Task<ErrorCode> OffsetsPartition::remove_group(std::shared_ptr<OffsetsP
                                                         std::string id) {
   std::vector<model::TopicPartition> partitions;
   if (const auto* offsets = self->offsets_of(id)) partitions = offsets->partitions();
-  const ErrorCode removed = co_await remove_offsets(self, id, std::move(partitions));
-  if (removed != ErrorCode::none) co_return removed;
+  // The group's tombstone is written first, and at once: who joins a new group of this name from
+  // now on writes behind it.
   GroupWrite what;
   what.group = id;
+  const std::size_t some = std::min(partitions.size(), removed_at_once);
+  add_removals(what, self->offsets_of(id), std::span(partitions).first(some));
   what.content = group::GroupRecord{id, std::nullopt};
-  co_return co_await write(self, std::move(what));
+  const ErrorCode error = co_await write(self, std::move(what));
+  if (error != ErrorCode::none) co_return error;
+  partitions.erase(partitions.begin(), partitions.begin() + static_cast<std::ptrdiff_t>(some));
+  co_return co_await remove_offsets(self, id, std::move(partitions));
 }
 
 const group::GroupOffsets* OffsetsPartition::offsets_of(std::string_view id) const {
