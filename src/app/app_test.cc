@@ -95,6 +95,13 @@ TEST(SlotsBesideLogs, AQuarterOfTheDescriptorsIsKeptForTheLogs) {
   EXPECT_EQ(slots_beside_logs(100, 0).value(), 100);
 }
 
+TEST(LogDescriptors, ThreeQuartersOfWhatIsReserved) {
+  EXPECT_EQ(log_descriptors(20000, -1), 3750);
+  EXPECT_EQ(log_descriptors(64, -1), 36);
+  EXPECT_EQ(log_descriptors(20000, 8000), 6000);
+  EXPECT_EQ(log_descriptors(20000, 0), 3750);
+}
+
 TEST(SlotsBesideLogs, TooFewAreRefusedWithTheNumberThatIsNeeded) {
   EXPECT_THAT(slots_beside_logs(16, -1).error().detail, testing::HasSubstr("is 16, at least 64"));
   EXPECT_THAT(slots_beside_logs(1000, 1000).error().detail,

@@ -71,22 +71,31 @@ runtime::Task<void> serve(Run& run) {
   if (started && is_clean) log::info(component, "stopped in order");
 }
 
-/// Connections that the limit of open files leaves room for.
-Result<std::int64_t> connection_slots(const config::BrokerConfig& config) {
+/// How the limit of open files is divided.
+struct DescriptorShares {
+  std::int64_t connections = std::numeric_limits<std::int64_t>::max();
+  std::int64_t logs = std::numeric_limits<std::int64_t>::max();
+};
+
+Result<DescriptorShares> descriptor_shares(const config::BrokerConfig& config) {
   const auto limit = runtime::real::raise_descriptor_limit();
   if (!limit) {
     log::warn(component, "the limit of open files could not be raised: {}", limit.error().detail);
-    return std::numeric_limits<std::int64_t>::max();
+    return DescriptorShares{};
   }
-  return slots_beside_logs(static_cast<std::int64_t>(std::min<std::uint64_t>(
-                               *limit, std::numeric_limits<std::int64_t>::max())),
-                           config.gregor_reserved_file_descriptors);
+  const auto open_files_max = static_cast<std::int64_t>(
+      std::min<std::uint64_t>(*limit, std::numeric_limits<std::int64_t>::max()));
+  const std::int64_t reserved = config.gregor_reserved_file_descriptors;
+  const auto slots = slots_beside_logs(open_files_max, reserved);
+  if (!slots) return fail(slots.error());
+  return DescriptorShares{*slots, log_descriptors(open_files_max, reserved)};
 }
+
+constexpr std::int64_t reserve_min = 48;  // an empty broker has about half of it
 
 }  // namespace
 
 Result<std::int64_t> slots_beside_logs(std::int64_t open_files_max, std::int64_t reserved) {
-  constexpr std::int64_t reserve_min = 48;  // an empty broker has about half of it
   constexpr std::int64_t open_files_min = 64;
   if (reserved < 0) reserved = std::max(open_files_max / 4, reserve_min);
   if (open_files_max < open_files_min || open_files_max <= reserved) {
@@ -99,10 +108,14 @@ Result<std::int64_t> slots_beside_logs(std::int64_t open_files_max, std::int64_t
   return open_files_max - reserved;
 }
 
+std::int64_t log_descriptors(std::int64_t open_files_max, std::int64_t reserved) {
+  return std::max({reserved, open_files_max / 4, reserve_min}) / 4 * 3;
+}
+
 int run_server(const config::BrokerConfig& config) {
-  const auto slots = connection_slots(config);
-  if (!slots) {
-    log::error(component, "cannot start: {}", slots.error().detail);
+  const auto shares = descriptor_shares(config);
+  if (!shares) {
+    log::error(component, "cannot start: {}", shares.error().detail);
     return 1;
   }
   runtime::real::RuntimeOptions options;
@@ -113,7 +126,8 @@ int run_server(const config::BrokerConfig& config) {
   broker::ServerOptions server;
   server.config = config;
   server.open_store = open_embedded;
-  server.connections_by_descriptors = *slots;
+  server.connections_by_descriptors = shares->connections;
+  server.log_descriptors = shares->logs;
   server.version = GREGOR_VERSION;
   server.process_usage = runtime::real::process_usage;
   for (std::uint32_t i = 0; i < machine.shard_count(); ++i)

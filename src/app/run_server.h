@@ -19,4 +19,8 @@ namespace gregor::app {
 [[nodiscard]] Result<std::int64_t> slots_beside_logs(std::int64_t open_files_max,
                                                      std::int64_t reserved);
 
+/// How many the logs may keep open if gregor.log.file.descriptors.max does not say: of what is
+/// reserved for them a quarter is left for files that are open for a moment. Pure.
+[[nodiscard]] std::int64_t log_descriptors(std::int64_t open_files_max, std::int64_t reserved);
+
 }  // namespace gregor::app

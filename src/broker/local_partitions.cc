@@ -153,6 +153,19 @@ void LocalPartitions::use(storage::LogDirs& dirs, bool has_unknown) {
   progress_.found = unopened_.size();
 }
 
+void LocalPartitions::limit_descriptors(std::int64_t descriptors_max) {
+  const auto shards = static_cast<std::int64_t>(shared_.shards.size());
+  const auto limits = storage::OpenSegmentLimits::of_descriptors(descriptors_max, shards);
+  for (std::int64_t i = 0; i < shards; ++i)
+    open_segments_.push_back(std::make_shared<storage::OpenSegments>(limits));
+}
+
+std::int64_t LocalPartitions::open_segments(storage::SegmentHeat heat) const {
+  std::int64_t count = 0;
+  for (const auto& of_shard : open_segments_) count += of_shard->open_count(heat);
+  return count;
+}
+
 BrokerShard& LocalPartitions::owner(const model::TopicPartition& partition) {
   const auto count = static_cast<std::uint32_t>(shared_.shards.size());
   return *shared_.shards[owner_of(partition.topic, partition.partition, count).value()];
@@ -201,6 +214,7 @@ runtime::Task<ErrorCode> LocalPartitions::apply(const controller::PartitionLeade
     log::error(component, "{}: {}", to_string(name), loaded.error().detail);
     co_return loaded.error().code;
   }
+  (*loaded)->open_segments = open_segments_.at(target.shard().id().value());
   Installation made{std::move(*loaded), &wanted, std::move(*config)};
   auto put_in = [&] { return install(target, made); };
   auto installed = co_await runtime::call_on(shard_, target.shard().id(), put_in);

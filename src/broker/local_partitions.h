@@ -10,6 +10,7 @@
 #include "broker/broker_shard.h"
 #include "broker/partition_host.h"
 #include "storage/log_dirs.h"
+#include "storage/open_segments.h"
 
 namespace gregor::broker {
 
@@ -31,6 +32,9 @@ class LocalPartitions final : public PartitionHost {
   ///                     been there
   void use(storage::LogDirs& dirs, bool has_unknown);
 
+  /// How many descriptors the logs may have open, all together. Before the first apply.
+  void limit_descriptors(std::int64_t descriptors_max);
+
   runtime::Task<std::vector<controller::PartitionOutcome>> apply_leader_and_isr(
       controller::LeaderAndIsr request) override;
   runtime::Task<std::vector<controller::PartitionOutcome>> stop_replicas(
@@ -45,6 +49,8 @@ class LocalPartitions final : public PartitionHost {
   /// Partitions that should have been found, were not, and were not made anew.
   [[nodiscard]] std::size_t missing() const { return missing_; }
   [[nodiscard]] const LoadProgress& progress() const { return progress_; }
+  /// Segments whose files are open.
+  [[nodiscard]] std::int64_t open_segments(storage::SegmentHeat heat) const;
   /// Flushes and closes all logs. @return false if one could not be closed in order.
   runtime::Task<bool> close_all();
   /// Folders of deleted partitions, to be removed later; those taken are forgotten here.
@@ -66,6 +72,7 @@ class LocalPartitions final : public PartitionHost {
   runtime::Shard& shard_;
   BrokerShared& shared_;
   storage::LogDirs* dirs_ = nullptr;
+  std::vector<std::shared_ptr<storage::OpenSegments>> open_segments_;  // by shard
   std::map<model::TopicPartition, storage::FoundPartition> unopened_;
   std::vector<std::string> retired_;
   bool has_unknown_ = false;

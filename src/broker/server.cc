@@ -20,6 +20,7 @@
 #include "broker/local_partitions.h"
 #include "broker/log_retention.h"
 #include "broker/producer_ids.h"
+#include "broker/scrub.h"
 #include "broker/status/status_pages.h"
 #include "config/topic_config_rules.h"
 #include "storage/file_names.h"
@@ -136,8 +137,10 @@ class Server::State {
   std::unique_ptr<Housekeeping> housekeeping_;
   std::unique_ptr<LogRetention> retention_;
   std::unique_ptr<Compaction> compaction_;
+  std::unique_ptr<Scrub> scrub_;
   std::vector<std::unique_ptr<ConnectionSet>> connections_;
   const std::int64_t connections_by_descriptors_;
+  const std::int64_t log_descriptors_;
   Acceptor acceptor_;
   std::vector<config::Listener> bound_;
   bool serving_ = false;
@@ -152,6 +155,7 @@ Server::State::State(ServerOptions options)
       topic_configs_(shared_),
       partitions_(shard_, shared_),
       connections_by_descriptors_(options.connections_by_descriptors),
+      log_descriptors_(options.log_descriptors),
       acceptor_(shard_, connections_),
       pages_({shard_, shared_, connections_, partitions_, bound_, std::move(options.version),
               std::move(options.process_usage)}),
@@ -193,6 +197,8 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   if (!bound) co_return fail(std::move(bound.error()));
   bound_ = std::move(*bound);
   partitions_.use(*dirs_, has_unknown);
+  const std::int64_t descriptors_max = shared_.config.gregor_log_file_descriptors_max;
+  partitions_.limit_descriptors(descriptors_max < 0 ? log_descriptors_ : descriptors_max);
   pages_.set_phase(Phase::recovering);
   auto endpoints = endpoints_of(shared_.config.advertised_listeners, bound_);
   // Folders just adopted carry a new leader epoch already.
@@ -213,6 +219,9 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   compaction_ = std::make_unique<Compaction>(shard_, shared_, *dirs_);
   shared_.compaction = compaction_.get();
   compaction_->start();
+  scrub_ = std::make_unique<Scrub>(shard_, shared_);
+  pages_.set_scrub(*scrub_);
+  scrub_->start();
   co_await on_every_shard(start_groups);
   acceptor_.start(connection_limits(shared_.config, connections_by_descriptors_));
   serving_ = true;
@@ -397,6 +406,7 @@ runtime::Task<bool> Server::State::stop() {
     broker_epoch = controller_->broker_epoch();
     co_await controller_->stop();
   }
+  if (scrub_) co_await scrub_->stop();
   if (compaction_) co_await compaction_->stop();
   if (retention_) co_await retention_->stop();
   if (housekeeping_) co_await housekeeping_->stop();

@@ -30,6 +30,8 @@ struct ServerOptions {
   StoreFactory open_store;
   /// Connections that the limit of open files leaves room for.
   std::int64_t connections_by_descriptors = std::numeric_limits<std::int64_t>::max();
+  /// Descriptors of log files, if gregor.log.file.descriptors.max does not say how many.
+  std::int64_t log_descriptors = std::numeric_limits<std::int64_t>::max();
   std::string version = "unknown";  ///< of the program, for people
   /// What the process takes of the machine, for metrics; may be empty.
   std::function<runtime::ProcessUsage()> process_usage;

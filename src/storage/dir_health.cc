@@ -10,8 +10,13 @@
 
 namespace gregor::storage {
 
+bool is_out_of_descriptors(const Error& error) {
+  return error.os_error == EMFILE || error.os_error == ENFILE;
+}
+
 bool is_passing(const Error& error) {
-  return error.os_error == ENOSPC || error.os_error == EDQUOT || error.os_error == EFBIG;
+  return error.os_error == ENOSPC || error.os_error == EDQUOT || error.os_error == EFBIG ||
+         is_out_of_descriptors(error);
 }
 
 void DirHealth::fail(const std::string& directory, std::string_view what, const Error& error) {

@@ -13,9 +13,12 @@
 
 namespace gregor::storage {
 
-/// An error that goes away once there is room on the disk. Any other error of a change is final for
-/// the log dir: what the kernel could not write it forgets, so nothing that follows proves
-/// anything.
+/// A file could not be opened since too many are, in this process or on this machine.
+[[nodiscard]] bool is_out_of_descriptors(const Error& error);
+
+/// An error that goes away once there is room on the disk, or descriptors are free. Any other error
+/// of a change is final for the log dir: what the kernel could not write it forgets, so nothing
+/// that follows proves anything.
 [[nodiscard]] bool is_passing(const Error& error);
 
 /// Buffered writes are memory copies until the disk falls behind; then the kernel makes the writer

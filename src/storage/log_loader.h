@@ -15,6 +15,7 @@
 #include "runtime/file_system.h"
 #include "storage/dir_health.h"
 #include "storage/leader_epoch_cache.h"
+#include "storage/open_segments.h"
 #include "storage/producer_replay.h"
 #include "storage/producer_rules.h"
 #include "storage/segment_files.h"
@@ -48,6 +49,7 @@ struct LoadedLog {
   model::Offset high_watermark;
   ReplayedProducers producers;
   std::shared_ptr<ProducerRules> producer_rules;  ///< nullptr: no limits
+  std::shared_ptr<OpenSegments> open_segments;    ///< of the shard that gets it; nullptr: no limit
 
   // What recovery did, for logs and figures.
   std::uint64_t recovered_bytes = 0;

@@ -33,6 +33,8 @@ PartitionLog::State::State(runtime::Shard& shard, LoadedLog loaded)
       files_(shard.file_system()),
       partition_name_(model::to_string(partition)),
       health_(std::move(loaded.health)),
+      open_segments_(loaded.open_segments ? std::move(loaded.open_segments)
+                                          : std::make_shared<OpenSegments>(OpenSegmentLimits{})),
       opened_(shard),
       written_from_(loaded.segments.back().size_bytes),
       staged_end_(loaded.log_end),
@@ -60,7 +62,7 @@ PartitionLog::State::State(runtime::Shard& shard, LoadedLog loaded)
   }
   begin_roll_time();
   take_producers(std::move(loaded.producers));
-  if (loaded.last) take_end(std::move(*loaded.last));
+  if (loaded.last) take_end(std::move(*loaded.last), open_segments_->room_for_active());
 }
 
 std::optional<Error> PartitionLog::State::closed_refusal() const {
@@ -248,6 +250,19 @@ std::uint64_t PartitionLog::size_bytes() const {
 }
 
 std::uint64_t PartitionLog::segment_count() const { return state_->segments.size(); }
+
+std::vector<Offset> PartitionLog::closed_segments() const {
+  std::vector<Offset> bases;
+  const auto& segments = state_->segments;
+  std::transform(segments.begin(), std::prev(segments.end()), std::back_inserter(bases),
+                 [](const Segment& segment) { return segment.base; });
+  return bases;
+}
+
+void PartitionLog::forget_verified(Offset base, std::uint64_t position) {
+  Segment* const segment = state_->find_segment(base);
+  if (segment != nullptr) segment->verified.truncate(position);
+}
 
 void PartitionLog::on_log_end(UniqueFunction<void(Offset)> callback) {
   state_->log_end_callback = std::move(callback);

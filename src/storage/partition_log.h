@@ -194,6 +194,14 @@ class PartitionLog {
   /// kafka_storage_error. @durable yes
   runtime::Task<Result<std::vector<std::string>>> replace_segments(CleanedSegment cleaned);
 
+  // For the scrub (segment_scrub.h).
+
+  /// Base offsets of the segments that no longer grow.
+  [[nodiscard]] std::vector<model::Offset> closed_segments() const;
+  /// Bytes from `position` on of the segment at `base` are checked again before they are handed
+  /// out.
+  void forget_verified(model::Offset base, std::uint64_t position);
+
   [[nodiscard]] model::Offset log_start() const;
   /// Of the oldest segment: at or below log_start().
   [[nodiscard]] model::Offset first_base() const;

@@ -76,6 +76,20 @@ FlushJob PartitionLog::State::collect_unsynced(FlushScope scope) {
   return job;
 }
 
+/// Nothing of it was tried in vain: a file that is closed could not be opened.
+void PartitionLog::State::give_back(const FlushJob& job) {
+  for (const auto& item : job.items) {
+    Segment* const segment = find_segment(item.place.base);
+    if (segment == nullptr) continue;
+    segment->has_unsynced_data |= item.data;
+    segment->has_unsynced_indexes |= item.indexes;
+    segment->has_unsynced_aborted |= item.aborted;
+  }
+  unsynced_snapshots_.insert(unsynced_snapshots_.end(), job.snapshots.begin(), job.snapshots.end());
+  has_unsynced_entries_ |= !job.directory.empty();
+  active().unsynced_bytes += job.bytes;
+}
+
 bool PartitionLog::State::has_unsynced() const {
   return has_unsynced_entries_ || !unsynced_snapshots_.empty() ||
          std::ranges::any_of(segments, [](const Segment& segment) {
@@ -152,6 +166,8 @@ Task<Result<void>> PartitionLog::State::flush_once(FlushScope scope) {
     flushed_end_ = std::max(flushed_end_, job.end);
     if (moves_recovery_point) recovery_point = std::max(recovery_point, job.end);
     GREGOR_ASSERT(recovery_point <= log_end);
+  } else if (is_out_of_descriptors(synced.error())) {
+    give_back(job);
   } else {
     fail_for_good(synced.error(), "a sync");
   }
@@ -248,7 +264,7 @@ Task<Result<void>> PartitionLog::State::finish() {
 
 void PartitionLog::State::close_files() {
   if (is_end_open_) active().largest_time = tail_.max_timestamp;
-  for (auto& segment : segments) segment.files = {};
+  for (auto& segment : segments) let_go(segment);
   tail_cache_.clear();
   is_end_open_ = false;
 }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -20,6 +22,9 @@ namespace {
 constexpr std::uint64_t surely_resident_bytes = std::uint64_t{8} << 20;
 // Open segments of one log beside the active one; each has three descriptors.
 constexpr std::size_t open_inactive_max = 4;
+// How long a lookup waits for others to let files go.
+constexpr std::chrono::milliseconds room_pause{5};
+constexpr std::chrono::seconds room_wait_max{2};
 
 ReadResult nothing_from(const ReadRequest& request) {
   ReadResult nothing;
@@ -117,7 +122,7 @@ std::optional<ReadResult> PartitionLog::State::read_at_hand(const ReadRequest& r
 
 /// The common case: the first batch is one of the last that this process appended.
 std::optional<ReadResult> PartitionLog::State::read_hot(const ReadRequest& request) {
-  const Segment& segment = segments.back();
+  Segment& segment = segments.back();
   if (request.from < segment.base) return std::nullopt;
   const auto first = tail_cache_.find(request.from, segment.size_bytes);
   if (!first) return std::nullopt;
@@ -136,6 +141,7 @@ std::optional<ReadResult> PartitionLog::State::read_hot(const ReadRequest& reque
   const bool is_recent = segment.size_bytes - first->position <= surely_resident_bytes;
   if (!is_recent && !segment.files.log->is_resident(first->position, size)) return std::nullopt;
   result.size = size;
+  segment.entry.touch();
   if (request.wants_end)
     result.end = std::min(result.end, tail_cache_.end_of(first->position + size));
   result.slices.push_back({segment.files.log, first->position, size});
@@ -147,6 +153,7 @@ Task<Result<std::optional<ReadResult>>> PartitionLog::State::read_segment(ReadRe
                                                                           std::size_t index) {
   Segment& segment = segments[index];
   segment.used = ++use_count_;
+  segment.entry.touch();
   const std::uint64_t layout = layout_;
   const SegmentView view = view_of(index);
   const VerifiedRanges verified = segment.verified;
@@ -205,6 +212,7 @@ Task<Result<void>> PartitionLog::State::open_end() {
   }
   if (is_end_open_) co_return Result<void>();
   is_opening_ = true;
+  OpenSegments::SlotPointer slot = open_segments_->room_for_active();
   LeaderEpochCache found_epochs = epochs;
   ReplayRequest replay = replay_request();
   const RecoveryRules rules{recovery_point, config->index_interval_bytes};
@@ -221,7 +229,7 @@ Task<Result<void>> PartitionLog::State::open_end() {
     active().has_unsynced_data = active().has_unsynced_indexes = true;
   }
   if (found->producers) take_producers(std::move(*found->producers));
-  take_end(std::move(found->end));
+  take_end(std::move(found->end), std::move(slot));
   co_return Result<void>();
 }
 
@@ -253,10 +261,10 @@ Result<PartitionLog::State::FoundEnd> PartitionLog::State::look_for_end(const Re
   return found;
 }
 
-void PartitionLog::State::take_end(SegmentEnd end) {
+void PartitionLog::State::take_end(SegmentEnd end, OpenSegments::SlotPointer slot) {
   GREGOR_ASSERT(end.tail.base == active().base);
   Segment& segment = active();
-  segment.files = std::move(end.files);
+  keep_open(segment, std::move(end.files), std::move(slot));
   segment.offset_entries = end.tail.offset_entries;
   segment.time_entries = end.tail.time_entries;
   segment.size_bytes = end.tail.size_bytes;
@@ -292,6 +300,13 @@ Task<Result<void>> PartitionLog::State::open_inactive(std::size_t index) {
   }
   const Segment* wanted = find_segment(where.base);
   if (wanted == nullptr || wanted->files.is_open()) co_return Result<void>();
+  OpenSegments::SlotPointer slot = open_segments_->room_for_cold();
+  if (!slot) {
+    co_return fail(
+        ErrorCode::kafka_storage_error,
+        fmt::format("{}: as many old segments as may be open are being read", where.log_path()),
+        EMFILE);
+  }
   is_opening_ = true;
   const std::uint64_t size_bytes = wanted->size_bytes;
   const std::int64_t interval_bytes = config->index_interval_bytes;
@@ -305,13 +320,28 @@ Task<Result<void>> PartitionLog::State::open_inactive(std::size_t index) {
   if (!opened) co_return fail(std::move(opened.error()));
   Segment* segment = find_segment(where.base);
   GREGOR_ASSERT(segment != nullptr);  // none is taken out while one is opened
-  segment->files = std::move(opened->files);
+  keep_open(*segment, std::move(opened->files), std::move(slot));
   segment->offset_entries = opened->offset_entries;
   segment->time_entries = opened->time_entries;
   segment->largest_time = opened->last_time;
   segment->used = ++use_count_;
   close_least_used();
   co_return Result<void>();
+}
+
+/// Opens a segment that no longer grows; waits a while if there is no room, for it holds none.
+Task<Result<void>> PartitionLog::State::open_for_lookup(Offset base) {
+  const runtime::Instant patience = shard_.clock().now() + room_wait_max;
+  for (;;) {
+    const Segment* const wanted = find_segment(base);
+    if (wanted == nullptr || wanted->files.is_open()) co_return Result<void>();
+    auto opening = open_inactive(static_cast<std::size_t>(wanted - segments.data()));
+    auto opened = co_await std::move(opening);
+    if (opened || !is_out_of_descriptors(opened.error())) co_return opened;
+    if (shard_.clock().now() >= patience || is_closing_) co_return opened;
+    auto napping = runtime::sleep_until(shard_, shard_.clock().now() + room_pause);
+    co_await std::move(napping);
+  }
 }
 
 void PartitionLog::State::close_least_used() {
@@ -322,7 +352,27 @@ void PartitionLog::State::close_least_used() {
     ++open_count;
     if (least_used == nullptr || segments[i].used < least_used->used) least_used = &segments[i];
   }
-  if (open_count > open_inactive_max) least_used->files = {};
+  if (open_count > open_inactive_max) let_go(*least_used);
+}
+
+void PartitionLog::State::keep_open(Segment& segment, SegmentFiles files,
+                                    OpenSegments::SlotPointer slot) {
+  segment.files = OpenSegments::counted(std::move(files), slot);
+  segment.entry = open_segments_->add(*this, segment.base, std::move(slot));
+}
+
+void PartitionLog::State::let_go(Segment& segment) {
+  segment.files = {};
+  segment.entry.drop();
+}
+
+/// Others need its descriptors.
+bool PartitionLog::State::close_segment(Offset base) {
+  if (base == active().base) return release_files();
+  Segment* const segment = find_segment(base);
+  GREGOR_ASSERT(segment != nullptr);
+  let_go(*segment);
+  return true;
 }
 
 /// Sees to it that the largest timestamp of each segment is known.
@@ -339,7 +389,7 @@ Task<Result<void>> PartitionLog::State::learn_largest_times() {
       ++i;
       continue;
     }
-    auto opening = open_inactive(i);
+    auto opening = open_for_lookup(segments[i].base);
     auto opened = co_await std::move(opening);
     if (!opened) co_return opened;
     if (layout_ == layout) continue;
@@ -372,7 +422,7 @@ Task<Result<TimestampOffset>> PartitionLog::State::offset_for_time(std::shared_p
     const Offset base = s.segments[i].base;
     look_from = std::max(look_from, base);
     if (!s.segments[i].files.is_open()) {
-      auto opening = s.open_inactive(i);
+      auto opening = s.open_for_lookup(base);
       auto opened = co_await std::move(opening);
       if (!opened) co_return fail(std::move(opened.error()));
       continue;
@@ -405,7 +455,7 @@ Task<Result<TimestampOffset>> PartitionLog::State::offset_of_max_timestamp(
     const TimeEntry max = s.largest_time_of(index);
     if (max.timestamp < TimestampMs(0)) co_return TimestampOffset{};
     if (!s.segments[index].files.is_open()) {
-      auto opening = s.open_inactive(index);
+      auto opening = s.open_for_lookup(s.segments[index].base);
       auto opened = co_await std::move(opening);
       if (!opened) co_return fail(std::move(opened.error()));
       continue;

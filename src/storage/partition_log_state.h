@@ -23,6 +23,7 @@
 #include "storage/log_cleaning.h"
 #include "storage/log_counters.h"
 #include "storage/log_loader.h"
+#include "storage/open_segments.h"
 #include "storage/partition_log.h"
 #include "storage/producer_snapshot.h"
 #include "storage/producer_state.h"
@@ -38,6 +39,7 @@ struct Segment {
   model::Offset base;
   std::uint64_t size_bytes = 0;  ///< written and readable
   SegmentFiles files;
+  OpenSegments::Entry entry;         ///< held while the files are open
   std::uint32_t offset_entries = 0;  ///< in the index files; valid if they are open
   std::uint32_t time_entries = 0;
   std::optional<TimeEntry> largest_time;  ///< of a segment that no longer grows, once it is known
@@ -122,7 +124,8 @@ struct FlushJob {
   std::uint64_t bytes = 0;
 };
 
-class PartitionLog::State : public std::enable_shared_from_this<State> {
+class PartitionLog::State final : public std::enable_shared_from_this<State>,
+                                  public OpenSegments::Owner {
  public:
   State(runtime::Shard& shard, LoadedLog loaded);
 
@@ -160,6 +163,9 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   /// True once its log dir has failed; `failure` says why then.
   bool note_offline();
   bool release_files();
+  bool close_segment(model::Offset base) override;
+  /// The segment that begins at `base`; nullptr if there is none any more.
+  [[nodiscard]] Segment* find_segment(model::Offset base);
   static runtime::Task<Result<void>> close(std::shared_ptr<State> self);
   static runtime::Task<Result<std::string>> retire(std::shared_ptr<State> self,
                                                    std::string unique_suffix);
@@ -235,7 +241,7 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   void fail_staged(const Error& error, std::vector<std::coroutine_handle<>>& finished);
   void resume_later(std::vector<std::coroutine_handle<>> finished);
   runtime::Task<Result<void>> roll(model::Offset base);
-  void start_active_segment(model::Offset base, SegmentFiles files);
+  void start_active_segment(model::Offset base, SegmentFiles files, OpenSegments::SlotPointer slot);
   void begin_roll_time();
 
   // producers
@@ -262,13 +268,17 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   runtime::Task<Result<void>> open_end();
   [[nodiscard]] Result<FoundEnd> look_for_end(const RecoveryRules& rules, LeaderEpochCache& cache,
                                               ReplayRequest& replay);
-  void take_end(SegmentEnd end);
+  void take_end(SegmentEnd end, OpenSegments::SlotPointer slot);
   void settle_end(model::Offset end);
   runtime::Task<Result<void>> open_inactive(std::size_t index);
+  runtime::Task<Result<void>> open_for_lookup(model::Offset base);
   void close_least_used();
+  void keep_open(Segment& segment, SegmentFiles files, OpenSegments::SlotPointer slot);
+  static void let_go(Segment& segment);
 
   // flush
   [[nodiscard]] FlushJob collect_unsynced(FlushScope scope);
+  void give_back(const FlushJob& job);
   [[nodiscard]] Result<void> write_pending_indexes();
   [[nodiscard]] bool has_unsynced() const;
   [[nodiscard]] bool has_unsynced_old_segments() const;
@@ -291,8 +301,6 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   [[nodiscard]] std::optional<ReadResult> read_hot(const ReadRequest& request);
   runtime::Task<Result<std::optional<ReadResult>>> read_segment(ReadRequest request,
                                                                 std::size_t index);
-  /// The segment that begins at `base`; nullptr if there is none any more.
-  [[nodiscard]] Segment* find_segment(model::Offset base);
   /// Where the segment behind the one at `base` begins; nullopt if there is none.
   [[nodiscard]] std::optional<model::Offset> base_after(model::Offset base) const;
   runtime::Task<Result<void>> learn_largest_times();
@@ -321,6 +329,7 @@ class PartitionLog::State : public std::enable_shared_from_this<State> {
   runtime::FileSystem& files_;
   const std::string partition_name_;
   std::shared_ptr<DirHealth> health_;
+  const std::shared_ptr<OpenSegments> open_segments_;
 
   // The active segment, if its end is known (is_end_open_).
   bool is_end_open_ = false;

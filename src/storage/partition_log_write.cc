@@ -173,6 +173,7 @@ void PartitionLog::State::apply_run(WriteOutcome outcome,
 /// The run is in the file: makes it visible.
 void PartitionLog::State::finish_run(std::vector<std::coroutine_handle<>>& finished) {
   Segment& segment = active();
+  segment.entry.touch();
   std::uint64_t position = segment.size_bytes;
   GREGOR_ASSERT(position == tail_.size_bytes);
   for (StagedAppend* append : run_.appends) {
@@ -244,6 +245,7 @@ Task<Result<void>> PartitionLog::State::roll(Offset base) {
   GREGOR_ASSERT(tail_.size_bytes > 0);
   index_writer_.add({std::nullopt, tail_.close()});
   const SegmentFiles old_files = active().files;
+  OpenSegments::SlotPointer slot = open_segments_->room_for_active();
   const SegmentPlace next = place(base);
   const std::vector<ProducerEntry> entries = producers.written_entries();
   auto work = [this, &old_files, &next, &entries]() -> Result<SegmentFiles> {
@@ -266,16 +268,18 @@ Task<Result<void>> PartitionLog::State::roll(Offset base) {
   old.time_entries = index_writer_.time_entries();
   old.largest_time = tail_.max_timestamp;
   old.has_unsynced_indexes = true;
-  start_active_segment(base, std::move(*made));
+  start_active_segment(base, std::move(*made), std::move(slot));
   log::debug("storage", "{}: a new segment begins at {}", directory, base.value());
   flush_in_background();
   co_return Result<void>();
 }
 
-void PartitionLog::State::start_active_segment(Offset base, SegmentFiles files) {
+void PartitionLog::State::start_active_segment(Offset base, SegmentFiles files,
+                                               OpenSegments::SlotPointer slot) {
+  if (!open_segments_->cool(active().entry)) let_go(active());
   Segment segment;
   segment.base = base;
-  segment.files = std::move(files);
+  keep_open(segment, std::move(files), std::move(slot));
   segments.push_back(std::move(segment));
   close_least_used();
   tail_ = SegmentTail::empty(base);

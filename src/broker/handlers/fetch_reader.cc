@@ -1,9 +1,11 @@
 #include "broker/handlers/fetch_reader.h"
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
 #include "base/log.h"
+#include "storage/dir_health.h"
 
 namespace gregor::broker {
 namespace {
@@ -90,9 +92,23 @@ FetchAnswer read_failed(const FetchPart& part, const Error& error) {
   return failed(error.code);
 }
 
-runtime::Task<void> read(const Reading& reading, const FetchPart& part, FetchAnswer& answer) {
+// As many old segments as may be open are being sent just now: until then it is tried again.
+constexpr std::chrono::milliseconds room_pause{5};
+constexpr std::chrono::milliseconds room_wait_max{100};
+
+runtime::Task<void> read(runtime::Shard& shard, const Reading& reading, FetchPart& part,
+                         runtime::Instant room_deadline) {
   storage::PartitionLog& log = reading.partition->log();
+  FetchAnswer& answer = part.answer;
   auto data = co_await log.read(reading.request);
+  while (!data && storage::is_out_of_descriptors(data.error())) {
+    // Nothing yet: the client asks again.
+    part.lacks_room = true;
+    if (shard.clock().now() >= room_deadline) co_return;
+    co_await runtime::sleep_until(shard, shard.clock().now() + room_pause);
+    data = co_await log.read(reading.request);
+  }
+  part.lacks_room = false;
   if (!data) {
     answer = read_failed(part, data.error());
     co_return;
@@ -111,6 +127,7 @@ runtime::Task<void> read(const Reading& reading, const FetchPart& part, FetchAns
 // Whether a partition is other than at its last read. What else may have happened to it (another
 // leader, say) comes with its own notice or is told to the next fetch.
 bool has_moved(const FetchPart& part) {
+  if (part.lacks_room) return true;
   const std::shared_ptr<Partition> partition = part.found.lock();
   if (!partition || partition->is_retired()) return true;
   const storage::PartitionLog& log = partition->log();
@@ -124,11 +141,16 @@ bool has_moved(const FetchPart& part) {
 runtime::Task<bool> read_parts(BrokerShard& shard, std::span<FetchPart* const> parts,
                                FetchRange range, std::optional<NoticeOrder> order) {
   bool is_empty = true;
+  const runtime::Instant began = shard.shard().clock().now();
   for (FetchPart* const part : parts) {
     if (range == FetchRange::all || has_moved(*part)) {
       const Reading reading = begin_reading(shard, *part);
-      if (reading.is_due && !read_at_hand(reading, *part, part->answer))
-        co_await read(reading, *part, part->answer);
+      part->lacks_room = false;
+      if (reading.is_due && !read_at_hand(reading, *part, part->answer)) {
+        // Who has something to answer does not wait: what it has takes room itself.
+        const auto patience = is_empty ? began + room_wait_max : began;
+        co_await read(shard.shard(), reading, *part, patience);
+      }
       part->seen = part->answer.high_watermark;
     }
     is_empty = is_empty && !part->answer.is_special() && part->answer.data.size == 0;

@@ -41,6 +41,7 @@ struct FetchPart {
   model::Offset seen{0};           ///< high watermark at the last read
   std::weak_ptr<Partition> found;  ///< at the last read; to be used on its shard only
   bool was_read = false;
+  bool lacks_room = false;  ///< too many old segments were open to read it
   FetchAnswer answer;
 };
 

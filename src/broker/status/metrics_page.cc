@@ -201,6 +201,25 @@ void write_logs(MetricsWriter& out, const Sums& all) {
   for (const auto& [dir, sums] : all.dirs) out.sample({{"dir", dir}}, number(sums.size_bytes));
 }
 
+void write_open_segments(MetricsWriter& out, const MetricsFacts& facts) {
+  out.family(MetricKind::gauge, "gregor_log_open_segments",
+             "Segments whose three files are open, by kind.");
+  out.sample({{"kind", "active"}}, static_cast<double>(facts.active_segments_open));
+  out.sample({{"kind", "cold"}}, static_cast<double>(facts.cold_segments_open));
+}
+
+void write_scrub(MetricsWriter& out, const ScrubFigures& figures) {
+  counter(out, "gregor_scrub_passes_total", "Passes of the scrub over all old segments.",
+          figures.passes);
+  counter(out, "gregor_scrub_segments_total", "Segments that the scrub has read.",
+          figures.segments);
+  counter(out, "gregor_scrub_bytes_total", "Bytes that the scrub has checked.", figures.bytes);
+  counter(out, "gregor_scrub_damaged_total",
+          "Places where the scrub found no sound batch; in each pass again.", figures.damaged);
+  counter(out, "gregor_scrub_unreadable_total",
+          "Places that the disk gave an error for; in each pass again.", figures.unreadable);
+}
+
 void write_compaction(MetricsWriter& out, const CompactionFigures& figures) {
   counter(out, "gregor_compaction_cleanings_total", "Logs compacted so far.", figures.cleanings);
   counter(out, "gregor_compaction_failed_total", "Cleanings that ended with an error.",
@@ -288,7 +307,9 @@ std::string metrics_text(const BrokerReport& report, const MetricsFacts& facts, 
   write_requests(out, all);
   write_traffic(out, all, facts);
   write_logs(out, all);
+  write_open_segments(out, facts);
   write_compaction(out, facts.compaction);
+  write_scrub(out, facts.scrub);
   write_dirs(out, facts.log_dirs);
   write_group_figures(out, report.groups());
   if (detail != Detail::basic) {

@@ -7,6 +7,7 @@
 
 #include "broker/compaction.h"
 #include "broker/local_partitions.h"
+#include "broker/scrub.h"
 #include "broker/status/broker_report.h"
 #include "runtime/process_usage.h"
 
@@ -21,6 +22,9 @@ struct MetricsFacts {
   std::vector<storage::LogDirState> log_dirs;
   runtime::ProcessUsage process;
   CompactionFigures compaction;
+  ScrubFigures scrub;
+  std::int64_t active_segments_open = 0;
+  std::int64_t cold_segments_open = 0;
   std::size_t http_connections = 0;
   std::map<unsigned, std::uint64_t> http_answers;  ///< by status
 };

@@ -199,6 +199,9 @@ runtime::Task<http::Response> StatusPages::metrics(const http::Request& request)
   facts.loading = sources_.partitions.progress();
   if (sources_.shared.compaction != nullptr)
     facts.compaction = sources_.shared.compaction->figures();
+  if (scrub_ != nullptr) facts.scrub = scrub_->figures();
+  facts.active_segments_open = sources_.partitions.open_segments(storage::SegmentHeat::active);
+  facts.cold_segments_open = sources_.partitions.open_segments(storage::SegmentHeat::cold);
   facts.log_dirs = states_of(sources_.shared.log_dirs);
   if (server_ != nullptr) {
     facts.http_connections = server_->connections();

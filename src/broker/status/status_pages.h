@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/local_partitions.h"
+#include "broker/scrub.h"
 #include "broker/status/broker_report.h"
 #include "config/listener.h"
 #include "http/message.h"
@@ -37,6 +38,7 @@ class StatusPages {
   [[nodiscard]] Phase phase() const { return phase_; }
   /// Whose figures are part of the metrics; until then they are left out.
   void set_server(const http::Server& server) { server_ = &server; }
+  void set_scrub(const Scrub& scrub) { scrub_ = &scrub; }
 
   /// Answers one request. Made in turns, so that other work of the shards goes on; waits for a
   /// stuck shard as long as answer_time_max. Only one page with details is made at a time: 503.
@@ -55,6 +57,7 @@ class StatusPages {
 
   StatusSources sources_;
   const http::Server* server_ = nullptr;
+  const Scrub* scrub_ = nullptr;
   Phase phase_ = Phase::opening_log_dirs;
   std::int64_t started_ms_;
   bool is_making_details_ = false;
