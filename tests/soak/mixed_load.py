@@ -17,6 +17,8 @@ from writers import make_writers
 PARTITIONS = 2
 RATE = 40  # records a second, of each of 20 writers
 SEGMENT_BYTES = 256 << 10
+# What is never deleted becomes more and more segments, about 600 bytes of memory each.
+CHECKED_SEGMENT_BYTES = 8 << 20
 GROWTH_MAX = 1.05
 # A shorter run says nothing of memory: too much is done for the first time in it.
 GROWTH_SECONDS_MIN = 900
@@ -52,7 +54,8 @@ def start(suite, plan):
             check_equal(client.create_topic(topic, PARTITIONS, configs=configs)["error"], 0, f"create {topic}")
         check_equal(client.create_topic("compacted", 1, configs=COMPACTED)["error"], 0, "create compacted")
         for topic in ("checked-plain", "checked-idempotent"):
-            check_equal(client.create_topic(topic, PARTITIONS)["error"], 0, f"create {topic}")
+            created = client.create_topic(topic, PARTITIONS, configs={"segment.bytes": CHECKED_SEGMENT_BYTES})
+            check_equal(created["error"], 0, f"create {topic}")
     for topic in [*plan.topics, "compacted", "checked-plain", "checked-idempotent"]:
         broker.wait_for_topic(topic, 1)
     return broker, port
