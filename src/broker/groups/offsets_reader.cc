@@ -2,16 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <optional>
 #include <utility>
 
 #include "model/record.h"
 #include "model/record_batch.h"
+#include "storage/dir_health.h"
 
 namespace gregor::broker {
 namespace {
 
 using model::RecordBatchView;
+
+// As many old segments as may be open are being sent to consumers: what loads waits for them.
+constexpr std::chrono::milliseconds room_pause{5};
+constexpr std::chrono::seconds room_wait_max{30};
 
 Result<std::vector<std::byte>> read_slices(const std::vector<storage::LogSlice>& slices) {
   std::size_t size = 0;
@@ -83,7 +89,13 @@ runtime::Task<Result<LoadedRun>> read_run(runtime::Shard& shard, storage::Partit
   request.end = range.end;
   request.bytes_max = bytes_max;
   request.first_batch_whole = true;
+  const runtime::Instant room_deadline = shard.clock().now() + room_wait_max;
   auto found = co_await log.read(request);
+  while (!found && storage::is_out_of_descriptors(found.error())) {
+    if (shard.clock().now() >= room_deadline) break;
+    co_await runtime::sleep_until(shard, shard.clock().now() + room_pause);
+    found = co_await log.read(request);
+  }
   if (!found) co_return fail(std::move(found.error()));
   const std::vector<storage::LogSlice> slices = std::move(found->slices);
   auto work = [&slices, range] { return take_apart(slices, range); };
