@@ -367,6 +367,19 @@ TEST_F(LogRecoveryTest, a_log_of_an_old_format_is_refused_and_not_cut) {
   EXPECT_EQ(read(0, ".log").size(), message.size());
 }
 
+TEST_F(LogRecoveryTest, a_tail_that_looks_like_an_old_message_but_is_too_short_for_one_is_cut) {
+  for (int length = 1; length < 14; ++length) {
+    clear();
+    Bytes bytes = joined(batches_from(0, 5));
+    Bytes tail(40);
+    store_be<std::int32_t>(tail.data() + 8, length);
+    tail[16] = std::byte{static_cast<unsigned char>(length % 2)};
+    bytes.insert(bytes.end(), tail.begin(), tail.end());
+    write(0, ".log", bytes);
+    EXPECT_EQ(load(request()).log_end, Offset(10)) << length;
+  }
+}
+
 TEST_F(LogRecoveryTest, the_real_end_counts_when_a_clean_stop_noted_none) {
   write(0, ".log", joined(batches_from(0, 5)));
   auto asked = request(true);

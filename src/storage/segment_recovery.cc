@@ -76,7 +76,8 @@ void note_epoch(LeaderEpochCache& epochs, const BatchHeader& header) {
 Result<bool> is_old_message(const runtime::File& log, std::uint64_t position,
                             std::uint64_t log_bytes) {
   namespace layout = model::batch_layout;
-  constexpr std::size_t crc_at = 12;  // of magic 0 and 1, over all that follows it
+  constexpr std::size_t crc_at = 12;    // of magic 0 and 1, over all that follows it
+  constexpr std::size_t size_min = 26;  // of magic 0, without key and value
   constexpr std::uint32_t polynomial = 0xedb88320;
   std::array<std::byte, layout::sized_prefix_bytes> prefix;
   const auto got = log.read_at(position, prefix);
@@ -86,7 +87,7 @@ Result<bool> is_old_message(const runtime::File& log, std::uint64_t position,
   const auto length = load_be<std::int32_t>(prefix.data() + layout::length_at);
   if (magic != 0 && magic != 1) return false;
   const std::uint64_t size = layout::prefix_bytes + static_cast<std::uint64_t>(length);
-  if (length <= 0 || size > log_bytes - position) return false;
+  if (length <= 0 || size < size_min || size > log_bytes - position) return false;
   std::vector<std::byte> message(size);
   const auto read = log.read_at(position, message);
   if (!read) return fail(read.error());
