@@ -120,6 +120,10 @@ std::uint64_t FetchPlan::limit() {
   return total;
 }
 
+void FetchPlan::drop_records() {
+  for (FetchPart& part : parts_) part.answer.data = {};
+}
+
 std::vector<FetchNews> FetchPlan::news() const {
   std::vector<FetchNews> news;
   news.reserve(places_.size());

@@ -33,6 +33,9 @@ class FetchPlan {
   /// Applies the limits to what was read, in the order of the list. @return the bytes that the
   /// answer would carry
   std::uint64_t limit();
+  /// Lets go of what was read, to be read again: records that wait for more would keep old segments
+  /// open.
+  void drop_records();
 
   /// What the parts' answers say, per partition of the list.
   [[nodiscard]] std::vector<FetchNews> news() const;

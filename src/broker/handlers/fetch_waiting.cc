@@ -199,6 +199,7 @@ runtime::Task<void> read_and_wait(RequestContext& context, FetchPlan& plan,
     if (bytes > 0) {
       const NoticeOrder rest{parking.notice(), share_of(plan.bytes_missing(bytes), home)};
       co_await parts.arm(rest);
+      plan.drop_records();
     }
     bool woken = co_await parking.wait(deadline);
     woken = woken && !parking.peer_has_gone();
