@@ -118,6 +118,7 @@ void GroupHistory::refuse(CommitNumber number) {
 
 void GroupHistory::read(const OffsetPlace& place, std::uint64_t mark,
                         std::optional<std::int64_t> offset) {
+  if (is_void_) return;
   Place& known = places_[place];
   // What was over before this was sent is not there any more.
   std::uint64_t newest_acked = 0;

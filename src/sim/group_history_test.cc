@@ -109,6 +109,17 @@ TEST_F(GroupHistoryTest, PowerLossTakesCommitsUnlessEachIsFlushed) {
   EXPECT_EQ(violations.count(), 1U) << "what was read is there";
 }
 
+TEST_F(GroupHistoryTest, WhatIsReadOnItsWayWhenThePowerWent) {
+  commit(1);
+  const std::uint64_t mark = history.mark();
+  history.end_life(Ending::power, at(10));
+  history.read(place, mark, 1);
+  history.begin_life(at(20));
+  history.resume();
+  read(std::nullopt);
+  EXPECT_TRUE(violations.empty());
+}
+
 TEST_F(GroupHistoryTest, G2PowerLossWhereEachIsFlushed) {
   GroupHistory flushed(true, violations);
   flushed.begin_life(at(0));
