@@ -16,6 +16,7 @@ from suite import check, check_equal, wait_until
 
 SESSION_S, HEARTBEAT_S = 6, 1
 ROUND_S = SESSION_S + 2 * HEARTBEAT_S + 2  # how soon a group should be stable again; cooperative assignors need two rounds
+WORDS_LATE_MS = 100
 LIMIT_S = 60  # how long this waits: a machine may do other things as well
 
 
@@ -230,12 +231,13 @@ class Fleet:
         return spans + [(place, since, _cut(since, float("inf"), ends), number) for place, since in has.items()]
 
     def _check_overlaps(self, group):
-        """By what the members say themselves: nobody has a partition while another one has it."""
+        """By what the members say themselves: nobody has a partition while another one has it. A member says what it gives up once
+        it gets to it, beside its other threads, so a moment is no overlap; whom the broker gives partitions is checked exactly."""
         spans = sorted(span for number in range(len(self.processes)) for span in self._spans(number, group))
         check_equal({span[0] for span in spans}, self.places(group), f"{group.name}: partitions that its members say they have had")
         for before, after in zip(spans, spans[1:]):
             if before[0] == after[0] and before[3] != after[3]:
-                check(before[2] <= after[1], f"{group.name}: {before[0]} is had by members {before[3]} and {after[3]} at a time: "
+                check(before[2] <= after[1] + WORDS_LATE_MS, f"{group.name}: {before[0]} is had by members {before[3]} and {after[3]} at a time: "
                                              f"{before[1:3]}, {after[1:3]}")
 
 
