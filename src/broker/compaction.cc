@@ -16,12 +16,6 @@ constexpr std::string_view component = "cleaner";
 // So many partitions are asked before the shard's other messages get their turn.
 constexpr std::size_t asked_at_once = 64;
 
-std::chrono::milliseconds milliseconds(std::int64_t count) {
-  // What is not within a clock's reach never comes.
-  constexpr std::int64_t years_max = std::int64_t{100} * 365 * 86'400'000;
-  return std::chrono::milliseconds(std::min(count, years_max));
-}
-
 /// What may be better next time, without anybody's doing.
 bool is_passing(const Error& error) {
   return error.code == ErrorCode::operation_not_attempted ||
@@ -41,7 +35,8 @@ Compaction::Compaction(runtime::Shard& shard, BrokerShared& shared, storage::Log
     : shard_(shard),
       shared_(shared),
       dirs_(dirs),
-      news_(std::make_unique<runtime::OneShot>(shard)) {}
+      news_(std::make_unique<runtime::OneShot>(shard)),
+      doomed_(shard, component, "a replaced segment") {}
 
 void Compaction::start() {
   if (shared_.config.log_cleaner_enable) tasks_.spawn(run());
@@ -55,10 +50,11 @@ runtime::Task<void> Compaction::stop() {
 
 runtime::Task<void> Compaction::run() {
   while (!is_stopping_) {
-    co_await remove_due();
+    co_await doomed_.remove_due();
     co_await start_some();
     if (is_stopping_) co_return;
-    const auto backoff = milliseconds(shared_.shards[0]->config().log_cleaner_backoff_ms);
+    const auto backoff =
+        runtime::milliseconds_within_reach(shared_.shards[0]->config().log_cleaner_backoff_ms);
     const runtime::Instant next = shard_.clock().now() + backoff;
     co_await news_->wait_until(next);
     if (is_stopping_) co_return;
@@ -186,10 +182,8 @@ void Compaction::note(const Candidate& chosen, Cleaned cleaned, runtime::Duratio
   figures_.read_bytes += tally.read_bytes;
   figures_.source_bytes += tally.source_bytes;
   figures_.written_bytes += tally.written_bytes;
-  if (!cleaned.outcome.deleted_files.empty()) {
-    doomed_.push_back({std::move(cleaned.outcome.deleted_files),
-                       shard_.clock().now() + milliseconds(cleaned.delay_ms)});
-  }
+  doomed_.add(std::move(cleaned.outcome.deleted_files),
+              shard_.clock().now() + runtime::milliseconds_within_reach(cleaned.delay_ms));
   const std::string name = model::to_string(facts.partition);
   if (cleaned.result) {
     ++figures_.cleanings;
@@ -202,7 +196,8 @@ void Compaction::note(const Candidate& chosen, Cleaned cleaned, runtime::Duratio
     return;
   }
   const Error& error = cleaned.result.error();
-  const auto backoff = milliseconds(shared_.shards[0]->config().log_cleaner_backoff_ms);
+  const auto backoff =
+      runtime::milliseconds_within_reach(shared_.shards[0]->config().log_cleaner_backoff_ms);
   resting_[facts.partition] = shard_.clock().now() + backoff;
   if (error.code == ErrorCode::operation_not_attempted) return;
   ++figures_.failed;
@@ -215,26 +210,6 @@ void Compaction::note(const Candidate& chosen, Cleaned cleaned, runtime::Duratio
   figures_.uncleanable = uncleanable_.size();
   log::error(component, "{}: can't be compacted and is left alone until the next start: {}", name,
              error.detail);
-}
-
-runtime::Task<void> Compaction::remove_due() {
-  const auto is_due = [this](const Doomed& doomed) { return doomed.due <= shard_.clock().now(); };
-  for (;;) {
-    const auto due = std::find_if(doomed_.begin(), doomed_.end(), is_due);
-    if (due == doomed_.end()) co_return;
-    const std::vector<std::string> files = std::move(due->files);
-    doomed_.erase(due);
-    auto remove = [this, &files]() -> Result<void> {
-      Result<void> outcome;
-      for (const std::string& path : files) {
-        if (auto removed = shard_.file_system().remove(path); !removed) outcome = removed;
-      }
-      return outcome;
-    };
-    auto removed = co_await runtime::offload(shard_, remove);
-    if (!removed)
-      log::error(component, "a replaced segment stays on the disk: {}", removed.error().detail);
-  }
 }
 
 }  // namespace gregor::broker

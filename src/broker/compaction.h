@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 
 #include "base/duration_histogram.h"
 #include "broker/broker_shard.h"
+#include "broker/doomed_files.h"
 #include "model/uuid.h"
 #include "runtime/shard.h"
 #include "runtime/task_group.h"
@@ -54,10 +54,6 @@ class Compaction {
     runtime::ShardId shard;
     storage::CleaningPlan plan;
   };
-  struct Doomed {
-    std::vector<std::string> files;
-    runtime::Instant due{};
-  };
   struct Cleaned;
 
   static runtime::Task<std::vector<Candidate>> candidates_of(BrokerShard& shard);
@@ -69,7 +65,6 @@ class Compaction {
   [[nodiscard]] bool is_left_alone(const Candidate& candidate);
   runtime::Task<void> clean(Candidate chosen);
   void note(const Candidate& chosen, Cleaned cleaned, runtime::Duration took);
-  runtime::Task<void> remove_due();
   [[nodiscard]] storage::CleanerOptions options() const;
 
   runtime::Shard& shard_;
@@ -81,7 +76,7 @@ class Compaction {
   std::set<model::TopicPartition> running_;
   std::map<model::TopicPartition, model::Uuid> uncleanable_;
   std::map<model::TopicPartition, runtime::Instant> resting_;  // not before
-  std::deque<Doomed> doomed_;
+  DoomedFiles doomed_;
   runtime::TaskGroup tasks_;
 };
 

@@ -31,16 +31,13 @@ runtime::Task<std::vector<storage::DeletedSegments>> check_shard(BrokerShard& sh
   co_return all;
 }
 
-std::chrono::milliseconds milliseconds(std::int64_t count) {
-  // What is not within a clock's reach never comes.
-  constexpr std::int64_t years_max = std::int64_t{100} * 365 * 86'400'000;
-  return std::chrono::milliseconds(std::min(count, years_max));
-}
-
 }  // namespace
 
 LogRetention::LogRetention(runtime::Shard& shard, BrokerShared& shared)
-    : shard_(shard), shared_(shared), stopping_(shard) {}
+    : shard_(shard),
+      shared_(shared),
+      doomed_(shard, component, "a deleted segment"),
+      stopping_(shard) {}
 
 void LogRetention::start() { tasks_.spawn(run()); }
 
@@ -52,17 +49,17 @@ runtime::Task<void> LogRetention::stop() {
 runtime::Task<void> LogRetention::run() {
   const config::BrokerConfig& config = shared_.config;
   runtime::Instant next_check =
-      shard_.clock().now() + milliseconds(config.log_initial_task_delay_ms);
+      shard_.clock().now() + runtime::milliseconds_within_reach(config.log_initial_task_delay_ms);
   for (;;) {
-    const runtime::Instant next =
-        doomed_.empty() ? next_check : std::min(next_check, doomed_.begin()->first);
+    const runtime::Instant next = std::min(next_check, doomed_.next_due().value_or(next_check));
     const bool stopped = co_await stopping_.wait_until(next);
     if (stopped) co_return;
     if (shard_.clock().now() >= next_check) {
       co_await check_all();
-      next_check = shard_.clock().now() + milliseconds(config.log_retention_check_interval_ms);
+      next_check = shard_.clock().now() +
+                   runtime::milliseconds_within_reach(config.log_retention_check_interval_ms);
     }
-    co_await remove_due();
+    co_await doomed_.remove_due();
   }
 }
 
@@ -76,28 +73,11 @@ runtime::Task<void> LogRetention::check_all() {
     for (storage::DeletedSegments& deleted : all) {
       segments += deleted.count;
       bytes += deleted.size_bytes;
-      const auto due = shard_.clock().now() + milliseconds(deleted.delay_ms);
-      doomed_.emplace(due, std::move(deleted.files));
+      const auto due = shard_.clock().now() + runtime::milliseconds_within_reach(deleted.delay_ms);
+      doomed_.add(std::move(deleted.files), due);
     }
   }
   if (segments > 0) log::info(component, "{} old segments, {} bytes, are deleted", segments, bytes);
-}
-
-runtime::Task<void> LogRetention::remove_due() {
-  while (!doomed_.empty() && doomed_.begin()->first <= shard_.clock().now()) {
-    const std::vector<std::string> files = std::move(doomed_.begin()->second);
-    doomed_.erase(doomed_.begin());
-    auto remove = [this, &files]() -> Result<void> {
-      Result<void> outcome;
-      for (const std::string& path : files) {
-        if (auto removed = shard_.file_system().remove(path); !removed) outcome = removed;
-      }
-      return outcome;
-    };
-    auto removed = co_await runtime::offload(shard_, remove);
-    if (!removed)
-      log::error(component, "a deleted segment stays on the disk: {}", removed.error().detail);
-  }
 }
 
 }  // namespace gregor::broker

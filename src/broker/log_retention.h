@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "broker/broker_shard.h"
+#include "broker/doomed_files.h"
 #include "runtime/shard.h"
 #include "runtime/task_group.h"
 
@@ -15,8 +16,7 @@ namespace gregor::broker {
 /// Every log.retention.check.interval.ms each partition is asked in turn; the shards work side by
 /// side with their other tasks, what touches files goes to the I/O pool.
 ///
-/// Thread: shard 0. Files that still wait when the broker ends are removed at its next start, when
-/// their log is opened.
+/// Thread: shard 0.
 class LogRetention {
  public:
   LogRetention(runtime::Shard& shard, BrokerShared& shared);
@@ -28,11 +28,10 @@ class LogRetention {
  private:
   runtime::Task<void> run();
   runtime::Task<void> check_all();
-  runtime::Task<void> remove_due();
 
   runtime::Shard& shard_;
   BrokerShared& shared_;
-  std::multimap<runtime::Instant, std::vector<std::string>> doomed_;  // files, by when they go
+  DoomedFiles doomed_;
   runtime::OneShot stopping_;
   runtime::TaskGroup tasks_;
 };

@@ -18,12 +18,6 @@ constexpr std::int64_t step_bytes_max = std::int64_t{1} << 20;
 constexpr std::uint64_t step_cost_min = std::uint64_t{256} << 10;
 constexpr std::chrono::milliseconds pass_pause_min{100};
 
-std::chrono::milliseconds milliseconds(std::int64_t count) {
-  // What is not within a clock's reach never comes.
-  constexpr std::int64_t years_max = std::int64_t{100} * 365 * 86'400'000;
-  return std::chrono::milliseconds(std::min(count, years_max));
-}
-
 }  // namespace
 
 Scrub::Scrub(runtime::Shard& shard, BrokerShared& shared)
@@ -39,8 +33,8 @@ runtime::Task<void> Scrub::stop() {
 }
 
 runtime::Task<void> Scrub::run() {
-  runtime::Instant next =
-      shard_.clock().now() + milliseconds(shared_.config.log_initial_task_delay_ms);
+  runtime::Instant next = shard_.clock().now() + runtime::milliseconds_within_reach(
+                                                     shared_.config.log_initial_task_delay_ms);
   for (;;) {
     const bool stopped = co_await stopping_.wait_until(next);
     if (stopped) co_return;
@@ -54,8 +48,9 @@ runtime::Task<void> Scrub::run() {
                 figures_.segments - before.segments, figures_.bytes - before.bytes,
                 figures_.damaged + figures_.unreadable - before.damaged - before.unreadable);
     }
-    next = std::max(began + milliseconds(shared_.config.gregor_scrub_interval_ms),
-                    shard_.clock().now() + pass_pause_min);
+    next = std::max(
+        began + runtime::milliseconds_within_reach(shared_.config.gregor_scrub_interval_ms),
+        shard_.clock().now() + pass_pause_min);
   }
 }
 

@@ -20,6 +20,13 @@ struct MonotonicClock {
 /// A point on the monotonic clock of this process; not comparable between processes.
 using Instant = MonotonicClock::time_point;
 
+/// A setting in milliseconds as a duration that can be added to an Instant: what is not within a
+/// clock's reach (a hundred years) never comes.
+[[nodiscard]] constexpr Duration milliseconds_within_reach(std::int64_t count) {
+  constexpr std::int64_t longest = std::int64_t{100} * 365 * 86'400'000;
+  return std::chrono::milliseconds(count < longest ? count : longest);
+}
+
 /// Thread: any.
 class Clock {
  public:

@@ -6,6 +6,7 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "base/assert.h"
 #include "base/strong.h"
@@ -92,21 +93,28 @@ struct TaskValue<Task<T>> {
 template <class F>
 struct CallOnAwaiter {
   using R = typename TaskValue<std::invoke_result_t<F&>>::type;
+  using Kept = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
   Shard& from;
   Shard& to;
   F function;  // lives in the caller's frame until the answer is back
-  std::optional<R> result{};
+  std::optional<Kept> result{};
 
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> waiting) {
     to.post([this, waiting] { to.message_tasks().spawn(run(this, waiting)); });
   }
   static Task<void> run(CallOnAwaiter* self, std::coroutine_handle<> waiting) {
-    self->result.emplace(co_await self->function());
+    if constexpr (std::is_void_v<R>) {
+      co_await self->function();
+    } else {
+      self->result.emplace(co_await self->function());
+    }
     // A shard that calls itself goes on at once; the mailbox is only for crossing over.
     self->from.post([waiting] { waiting.resume(); });
   }
-  R await_resume() { return std::move(*result); }
+  R await_resume() {
+    if constexpr (!std::is_void_v<R>) return std::move(*result);
+  }
 };
 
 }  // namespace detail
@@ -124,9 +132,9 @@ Task<std::invoke_result_t<F&>> offload(Shard& shard, F function) {
   co_return co_await awaiter;
 }
 
-/// Runs `function` on shard `to` and gives the value of the task that it returns, back on shard
-/// `from`. `function` is not a coroutine itself: it returns a Task whose arguments it passes by
-/// value or that live in the caller's frame.
+/// Runs `function` on shard `to` and gives the value, if any, of the task that it returns, back on
+/// shard `from`. `function` is not a coroutine itself: it returns a Task whose arguments it passes
+/// by value or that live in the caller's frame.
 template <class F>
 Task<typename detail::TaskValue<std::invoke_result_t<F&>>::type> call_on(Shard& from, ShardId to,
                                                                          F function) {

@@ -138,7 +138,7 @@ bool has_moved(const FetchPart& part) {
 
 }  // namespace
 
-runtime::Task<bool> read_parts(BrokerShard& shard, std::span<FetchPart* const> parts,
+runtime::Task<void> read_parts(BrokerShard& shard, std::span<FetchPart* const> parts,
                                FetchRange range, std::optional<NoticeOrder> order) {
   bool is_empty = true;
   const runtime::Instant began = shard.shard().clock().now();
@@ -156,7 +156,6 @@ runtime::Task<bool> read_parts(BrokerShard& shard, std::span<FetchPart* const> p
     is_empty = is_empty && !part->answer.is_special() && part->answer.data.size == 0;
   }
   if (order && is_empty) arm_notice(shard, *order, parts);
-  co_return true;
 }
 
 void arm_notice(BrokerShard& shard, NoticeOrder order, std::span<FetchPart* const> parts) {

@@ -58,8 +58,7 @@ enum class FetchRange { all, moved };
 /// Reads parts, the first batch whole even above its limit, and notes what it has seen. Leaves the
 /// notice, if one is ordered, when there was nothing to read and no error. Thread: the owning
 /// shard.
-/// @return true (it could not be told otherwise from a task that has no value)
-runtime::Task<bool> read_parts(BrokerShard& shard, std::span<FetchPart* const> parts,
+runtime::Task<void> read_parts(BrokerShard& shard, std::span<FetchPart* const> parts,
                                FetchRange range, std::optional<NoticeOrder> order);
 
 /// Leaves a notice that fires when these partitions have grown so far beyond what was seen of them,

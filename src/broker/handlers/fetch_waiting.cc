@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/assert.h"
 #include "runtime/task_group.h"
 
 namespace gregor::broker {
@@ -131,8 +130,7 @@ class PartsByShard {
       auto work = [this, &group, order] {
         return arm_group(home_.peer(group.shard), group, order);
       };
-      const bool armed = co_await runtime::call_on(home_.shard(), group.shard, work);
-      GREGOR_ASSERT(armed);
+      co_await runtime::call_on(home_.shard(), group.shard, work);
     }
   }
 
@@ -146,21 +144,19 @@ class PartsByShard {
 
   runtime::Task<void> read_group(const Group& group, FetchRange range,
                                  std::optional<NoticeOrder> order) {
-    if (group.shard == home_.shard().id()) {
-      const bool done = co_await read_parts(home_, group.parts, range, order);
-      GREGOR_ASSERT(done);
+    if (group.shard == home_.shard().id()) {  // the common case, without a task of its own
+      co_await read_parts(home_, group.parts, range, order);
       co_return;
     }
     auto work = [this, &group, range, order] {
       return read_parts(home_.peer(group.shard), group.parts, range, order);
     };
-    const bool done = co_await runtime::call_on(home_.shard(), group.shard, work);
-    GREGOR_ASSERT(done);
+    co_await runtime::call_on(home_.shard(), group.shard, work);
   }
 
-  static runtime::Task<bool> arm_group(BrokerShard& shard, const Group& group, NoticeOrder order) {
+  static runtime::Task<void> arm_group(BrokerShard& shard, const Group& group, NoticeOrder order) {
     arm_notice(shard, order, group.parts);
-    co_return true;
+    co_return;
   }
 
   BrokerShard& home_;
