@@ -100,9 +100,10 @@ std::optional<Error> BrokerShard::creation_refusal() const {
 
 std::vector<std::shared_ptr<Partition>> BrokerShard::of_topic(std::string_view topic) const {
   std::vector<std::shared_ptr<Partition>> list;
-  for (auto at = partitions_.lower_bound(Name{topic, INT32_MIN});
-       at != partitions_.end() && at->first.topic == topic; ++at) {
-    list.push_back(at->second);
+  const auto found = by_topic_.find(topic);
+  if (found == by_topic_.end()) return list;
+  for (const auto& partition : found->second) {
+    if (partition) list.push_back(partition);
   }
   return list;
 }

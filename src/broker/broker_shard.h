@@ -1,7 +1,6 @@
 // What a broker has on each of its shards: partitions, the cluster image, parked fetches.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -124,22 +123,6 @@ class BrokerShard {
   [[nodiscard]] const std::string& http_address() const { return shared_.http_address; }
 
  private:
-  struct Name {
-    std::string_view topic;
-    std::int32_t partition;
-  };
-  struct ByName {
-    using is_transparent = void;
-    static Name name(const model::TopicPartition& p) { return {p.topic, p.partition.value()}; }
-    static Name name(const Name& n) { return n; }
-    template <class A, class B>
-    bool operator()(const A& a, const B& b) const {
-      const Name x = name(a);
-      const Name y = name(b);
-      return std::pair(x.topic, x.partition) < std::pair(y.topic, y.partition);
-    }
-  };
-
   struct HashOfTopic {
     using is_transparent = void;
     std::size_t operator()(std::string_view topic) const {
@@ -155,7 +138,7 @@ class BrokerShard {
   FetchNotices notices_;
   FetchSessions fetch_sessions_;
   ShardCounters counters_;
-  std::map<model::TopicPartition, std::shared_ptr<Partition>, ByName> partitions_;
+  std::map<model::TopicPartition, std::shared_ptr<Partition>> partitions_;
   // The same ones, to be found at once; by number, with gaps.
   std::unordered_map<std::string, std::vector<std::shared_ptr<Partition>>, HashOfTopic,
                      std::equal_to<>>

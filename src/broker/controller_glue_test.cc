@@ -9,7 +9,6 @@
 #include <set>
 
 #include "broker/config_nodes.h"
-#include "broker/store_calls.h"
 #include "metadata/simulated/simulated_store.h"
 #include "runtime/simulated/world.h"
 #include "znode/path.h"
@@ -193,59 +192,6 @@ Task<void> starts_empty(ControllerGlueTest& test) {
   co_await stop(*again);
 }
 TEST_F(ControllerGlueTest, StartsOnAnEmptyStore) { run(starts_empty); }
-
-/// A store whose every change fails as on a full disk.
-class FullStore : public Store {
- public:
-  template <class T>
-  using Answer = Task<metadata::StoreResult<T>>;
-  explicit FullStore(std::unique_ptr<Store> real) : real_(std::move(real)) {}
-  Answer<znode::OperationResult> create(znode::op::Create) override {
-    co_return tl::unexpected(full());
-  }
-  Answer<metadata::NodeData> get(std::string path, metadata::Watch watch) override {
-    return real_->get(std::move(path), watch);
-  }
-  Answer<znode::Stat> set(znode::op::Set) override { co_return tl::unexpected(full()); }
-  Answer<void> remove(znode::op::Delete) override { co_return tl::unexpected(full()); }
-  Answer<znode::Stat> exists(std::string path, metadata::Watch watch) override {
-    return real_->exists(std::move(path), watch);
-  }
-  Answer<metadata::NodeChildren> children(std::string path, metadata::Watch watch) override {
-    return real_->children(std::move(path), watch);
-  }
-  Answer<std::vector<znode::OperationResult>> multi(std::vector<znode::Operation>) override {
-    co_return tl::unexpected(full());
-  }
-  void on_watch(UniqueFunction<void(const znode::WatchEvent&)> callback) override {
-    real_->on_watch(std::move(callback));
-  }
-  void on_session(UniqueFunction<void(znode::SessionEvent)> callback) override {
-    real_->on_session(std::move(callback));
-  }
-  [[nodiscard]] std::int64_t session_id() const override { return real_->session_id(); }
-  Task<void> close() override { return real_->close(); }
-
- private:
-  static metadata::StoreFailure full() {
-    return {znode::StoreError::unknown, "database or disk is full", 0};
-  }
-  std::unique_ptr<Store> real_;
-};
-
-Task<void> names_what_kept_it_from_starting(ControllerGlueTest& test) {
-  FullStore store(test.server_.connect(test.shard()));
-  auto registered = co_await register_broker(test.shard(), store, BrokerId(1), {});
-  GREGOR_REQUIRE(!registered);
-  EXPECT_NE(registered.error().detail.find("disk is full"), std::string::npos)
-      << registered.error().detail;
-  auto elected = co_await elect_controller(test.shard(), store, BrokerId(1));
-  GREGOR_REQUIRE(!elected);
-  EXPECT_NE(elected.error().detail.find("disk is full"), std::string::npos)
-      << elected.error().detail;
-  co_await store.close();
-}
-TEST_F(ControllerGlueTest, NamesWhatKeptItFromStarting) { run(names_what_kept_it_from_starting); }
 
 Task<void> creates(ControllerGlueTest& test) {
   auto node = test.node();
