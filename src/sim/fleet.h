@@ -89,6 +89,20 @@ class Fleet {
   // Talking to the broker.
 
   runtime::Task<Result<ClientConnection::Pointer>> connect();
+  /// A client's life: connects, has `use` (which gives the task of one connection) talk for as long
+  /// as it likes, and does so again a little later, until the fleet stops.
+  template <class Use>
+  runtime::Task<void> keep_using(Use use) {
+    for (;;) {
+      const bool goes_on = co_await pass_gate();
+      if (!goes_on) co_return;
+      const Operation operation(*this);
+      auto connection = co_await connect();
+      if (connection) co_await use(std::move(*connection));
+      const runtime::Instant next = now() + retry_pause;
+      co_await runtime::sleep_until(shard(), next);
+    }
+  }
   /// Sends a request and waits for its answer, at most `wait` longer than network and disk may
   /// take. Notes broken promises: no answer in time, an answer that can't be decoded. [L4, PROTO]
   template <class Api>
@@ -116,6 +130,7 @@ class Fleet {
   }
   /// Beyond the slack of the run: a request that hangs is not a slow one.
   static constexpr runtime::Duration answer_max = std::chrono::seconds(5);
+  static constexpr runtime::Duration retry_pause = std::chrono::milliseconds(5);
   /// A new life of the broker: what was sent before is not judged.
   void start_life() { ++life_; }
   [[nodiscard]] std::uint64_t life() const { return life_; }

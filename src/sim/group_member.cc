@@ -16,7 +16,6 @@ constexpr protocol::ApiVersion commit_version_lowest = 2;  // below it has other
 constexpr protocol::ApiVersion commit_version_highest = 9;
 constexpr protocol::ApiVersion fetch_all_version_lowest = 2;
 constexpr protocol::ApiVersion fetch_version_highest = 9;
-constexpr runtime::Duration retry_pause = std::chrono::milliseconds(5);
 // The broker counts time-outs in milliseconds.
 constexpr runtime::Duration clock_step = std::chrono::milliseconds(2);
 constexpr runtime::Duration nap = std::chrono::milliseconds(20);
@@ -48,15 +47,8 @@ GroupMember::GroupMember(Fleet& fleet, const GroupPlan& plan, std::uint32_t numb
       rebalance_timeout_(plan.rebalance_timeout) {}
 
 runtime::Task<void> GroupMember::run() {
-  for (;;) {
-    const bool goes_on = co_await fleet_.pass_gate();
-    if (!goes_on) co_return;
-    const Fleet::Operation operation(fleet_);
-    auto connection = co_await fleet_.connect();
-    if (connection) co_await use(std::move(*connection));
-    const runtime::Instant next = fleet_.now() + retry_pause;
-    co_await runtime::sleep_until(fleet_.shard(), next);
-  }
+  return fleet_.keep_using(
+      [this](ClientConnection::Pointer connection) { return use(std::move(connection)); });
 }
 
 runtime::Task<void> GroupMember::use(ClientConnection::Pointer connection) {
@@ -246,15 +238,8 @@ OffsetKeeper::OffsetKeeper(Fleet& fleet, const GroupPlan& plan)
     : fleet_(fleet), plan_(plan), client_(fleet, plan), numbers_(fleet.split(plan.name)) {}
 
 runtime::Task<void> OffsetKeeper::run() {
-  for (;;) {
-    const bool goes_on = co_await fleet_.pass_gate();
-    if (!goes_on) co_return;
-    const Fleet::Operation operation(fleet_);
-    auto connection = co_await fleet_.connect();
-    if (connection) co_await use(std::move(*connection));
-    const runtime::Instant next = fleet_.now() + retry_pause;
-    co_await runtime::sleep_until(fleet_.shard(), next);
-  }
+  return fleet_.keep_using(
+      [this](ClientConnection::Pointer connection) { return use(std::move(connection)); });
 }
 
 runtime::Task<void> OffsetKeeper::use(ClientConnection::Pointer connection) {

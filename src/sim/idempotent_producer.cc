@@ -35,15 +35,8 @@ IdempotentProducer::IdempotentProducer(Fleet& fleet, const ProducerPlan& plan,
              fleet.split(fmt::format("batches.{}", plan.number))) {}
 
 runtime::Task<void> IdempotentProducer::run() {
-  for (;;) {
-    const bool goes_on = co_await fleet_.pass_gate();
-    if (!goes_on) co_return;
-    const Fleet::Operation operation(fleet_);
-    auto connection = co_await fleet_.connect();
-    if (connection) co_await use(std::move(*connection));
-    const runtime::Instant next = fleet_.now() + std::chrono::milliseconds(5);
-    co_await runtime::sleep_until(fleet_.shard(), next);
-  }
+  return fleet_.keep_using(
+      [this](ClientConnection::Pointer connection) { return use(std::move(connection)); });
 }
 
 runtime::Task<void> IdempotentProducer::use(ClientConnection::Pointer connection) {

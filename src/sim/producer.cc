@@ -167,15 +167,8 @@ Producer::Producer(Fleet& fleet, const ProducerPlan& plan, std::vector<ProducerT
              fleet.split(fmt::format("batches.{}", plan.number))) {}
 
 runtime::Task<void> Producer::run() {
-  for (;;) {
-    const bool goes_on = co_await fleet_.pass_gate();
-    if (!goes_on) co_return;
-    const Fleet::Operation operation(fleet_);
-    auto connection = co_await fleet_.connect();
-    if (connection) co_await use(std::move(*connection));
-    const runtime::Instant next = fleet_.now() + std::chrono::milliseconds(5);
-    co_await runtime::sleep_until(fleet_.shard(), next);
-  }
+  return fleet_.keep_using(
+      [this](ClientConnection::Pointer connection) { return use(std::move(connection)); });
 }
 
 runtime::Task<void> Producer::use(ClientConnection::Pointer connection) {
