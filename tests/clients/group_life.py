@@ -178,9 +178,12 @@ class Fleet:
             process.kill()
         self._raw.close()
 
-    def check(self):
+    def check(self, by_words=True):
+        """`by_words`: what members say of themselves is compared as well."""
         for group in self.groups:
             check(group.doubled is None, f"{group.name}: two owners of {group.doubled}")
+            if not by_words:
+                continue
             if self._are_sessions_kept(group):
                 self._check_overlaps(group)
             else:

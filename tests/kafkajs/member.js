@@ -1,5 +1,6 @@
-// A member of consumer groups, as a program: ADDRESS GROUP=ASSIGNOR=TOPIC... (kafkajs has one assignor, RoundRobinAssigner). What it
-// prints is told in tests/clients/group_life.py. Run by tests/suites/interop/79-kafkajs, which sets NODE_PATH.
+// A member of consumer groups, as a program: ADDRESS GROUP=ASSIGNOR=TOPIC... (kafkajs has one assignor, RoundRobinAssigner; TOPIC "~...":
+// an expression). What it prints is told in tests/clients/group_life.py. Run by tests/suites/interop/79-kafkajs, which sets NODE_PATH.
+// SIGUSR2: it subscribes anew.
 const { Kafka, logLevel } = require("kafkajs");
 
 const [address, ...specs] = process.argv.slice(2);
@@ -26,25 +27,37 @@ async function join(spec) {
     for (const [name, partition] of has) tell("+", group, name, partition, Date.now());
   });
   consumer.on(consumer.events.CRASH, (event) => tell("crash of", group, event.payload.error, event.payload.restart));
+  const run = async () => {
+    const subscription = topic.startsWith("~") ? new RegExp(topic.slice(1)) : topic;
+    await consumer.subscribe({ topics: [subscription], fromBeginning: true });
+    await consumer.run({
+      autoCommitInterval: 500,
+      eachMessage: async ({ topic: name, partition, message }) => tell("r", group, name, partition, message.offset),
+    });
+  };
+  const runAnew = async () => {
+    giveUp();
+    await consumer.stop();
+    await run();
+  };
   await consumer.connect();
-  await consumer.subscribe({ topics: [topic], fromBeginning: true });
-  await consumer.run({
-    autoCommitInterval: 500,
-    eachMessage: async ({ topic: name, partition, message }) => tell("r", group, name, partition, message.offset),
-  });
-  return consumer;
+  await run();
+  return { consumer, runAnew };
 }
 
 async function main() {
-  const consumers = await Promise.all(specs.map(join));
+  const members = await Promise.all(specs.map(join));
   process.on("SIGTERM", async () => {
-    await Promise.all(consumers.map((consumer) => consumer.disconnect()));
+    await Promise.all(members.map((member) => member.consumer.disconnect()));
     process.exit(0);
   });
+  process.on("SIGUSR2", () => Promise.all(members.map((member) => member.runAnew())).catch(fail));
   tell("up");
 }
 
-main().catch((failure) => {
+function fail(failure) {
   tell("Exception", failure.stack);
   process.exit(1);
-});
+}
+
+main().catch(fail);
