@@ -224,7 +224,10 @@ ErrorCode Group::validate_offset_commit(const MemberClaim& claim, bool is_transa
   if (state_ == GroupState::dead) return ErrorCode::coordinator_not_available;
   if (claim.generation < 0 && state_ == GroupState::empty) return ErrorCode::none;
   if (claim.generation >= 0 || !claim.member_id.empty() || claim.instance_id) {
-    if (const ErrorCode error = validate_member(claim); error != ErrorCode::none) return error;
+    const ErrorCode error = validate_member(claim);
+    const bool is_let_in =
+        error == ErrorCode::fenced_instance_id && is_planted(PlantedBug::accept_fenced);
+    if (error != ErrorCode::none && !is_let_in) return error;
     if (claim.generation != generation_ && !is_planted(PlantedBug::accept_old_commit))
       return ErrorCode::illegal_generation;
   } else if (!is_transactional && state_ != GroupState::empty) {

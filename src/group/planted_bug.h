@@ -20,6 +20,7 @@ enum class PlantedBug : std::uint8_t {
   no_sync_timeout,      ///< nobody looks for members that do not send SyncGroup
   forget_member,        ///< a member that changes its protocols is dropped
   accept_old_commit,    ///< a commit of an old generation is taken
+  accept_fenced,        ///< a commit of a static member's old process is taken
   forget_at_load,       ///< the last member of a group that is loaded is left out
   commit_unwritten,     ///< the broker's: a commit is acknowledged before it is written
 };

@@ -29,6 +29,8 @@ struct ClientCounts {
   std::uint64_t commits = 0;      ///< acknowledged
   std::uint64_t rejected = 0;     ///< members whose time-outs ended, commits of old generations
   std::uint64_t survivors = 0;    ///< members that were known after a restart
+  std::uint64_t returned = 0;     ///< static members that started anew within a generation
+  std::uint64_t fenced = 0;       ///< requests of their old processes
 };
 
 /// Thread: the clients' shard.

@@ -26,6 +26,7 @@ bool is_refusal(ErrorCode error) {
   switch (error) {
     case ErrorCode::illegal_generation:
     case ErrorCode::unknown_member_id:
+    case ErrorCode::fenced_instance_id:
     case ErrorCode::rebalance_in_progress:
     case ErrorCode::coordinator_load_in_progress:
     case ErrorCode::group_id_not_found:
@@ -78,6 +79,7 @@ runtime::Task<std::optional<Joined>> GroupClient::join(ClientConnection::Pointer
   protocol::JoinGroupRequest request;
   request.group_id = plan_.name;
   request.member_id = order.member;
+  request.group_instance_id = order.instance;
   request.session_timeout_ms = order.session_timeout_ms;
   request.rebalance_timeout_ms = order.rebalance_timeout_ms;
   request.protocol_type = protocol_type;
@@ -90,7 +92,12 @@ runtime::Task<std::optional<Joined>> GroupClient::join(ClientConnection::Pointer
   joined.error = reply->body.error_code;
   joined.generation = reply->body.generation_id;
   joined.member = reply->body.member_id;
-  for (const auto& member : reply->body.members) joined.members.emplace_back(member.member_id);
+  // One that has started anew as a leader is told of the others, and that it has nothing to assign.
+  if (reply->body.skip_assignment) co_return joined;
+  for (const auto& member : reply->body.members) {
+    const std::string_view owner = member.group_instance_id.value_or(member.member_id);
+    joined.members.push_back({std::string(member.member_id), std::string(owner)});
+  }
   co_return joined;
 }
 
@@ -98,19 +105,23 @@ runtime::Task<std::optional<Synced>> GroupClient::sync(ClientConnection::Pointer
                                                        SyncOrder order) {
   protocol::SyncGroupRequest request;
   request.group_id = plan_.name;
-  request.member_id = order.member;
-  request.generation_id = order.generation;
+  request.member_id = order.claim.member;
+  request.generation_id = order.claim.generation;
+  request.group_instance_id = order.claim.instance;
   if (order.version >= named_protocol_version) {
     request.protocol_type = protocol_type;
     request.protocol_name = protocol_name;
   }
   std::map<std::string, std::vector<std::byte>> encoded;
-  for (const auto& [member, partitions] : order.assignments)
-    encoded[member] = encode_assignment(partitions);
+  std::map<std::string, std::set<std::int32_t>> by_owner;
+  for (const auto& [peer, partitions] : order.assignments) {
+    encoded[peer.member] = encode_assignment(partitions);
+    by_owner[peer.owner] = partitions;
+  }
   for (const auto& [member, bytes] : encoded)
     request.assignments.push_back({member, ByteView(bytes)});
-  if (!order.assignments.empty())
-    fleet_.groups().assign({plan_.name, order.generation}, order.assignments);
+  if (!by_owner.empty())
+    fleet_.groups().assign({plan_.name, order.claim.generation}, std::move(by_owner));
   auto reply = co_await fleet_.call<protocol::SyncGroup>(connection, std::move(request),
                                                          order.version, wait_max());
   if (!reply) co_return std::nullopt;
@@ -124,6 +135,7 @@ runtime::Task<std::optional<ErrorCode>> GroupClient::beat(ClientConnection::Poin
   request.group_id = plan_.name;
   request.member_id = claim.member;
   request.generation_id = claim.generation;
+  request.group_instance_id = claim.instance;
   auto reply = co_await fleet_.call<protocol::Heartbeat>(connection, std::move(request), version,
                                                          fleet_.settings().slack);
   if (!reply) co_return std::nullopt;
@@ -131,15 +143,16 @@ runtime::Task<std::optional<ErrorCode>> GroupClient::beat(ClientConnection::Poin
 }
 
 runtime::Task<std::optional<ErrorCode>> GroupClient::leave(ClientConnection::Pointer connection,
-                                                           std::string member,
+                                                           Claim claim,
                                                            protocol::ApiVersion version) {
   protocol::LeaveGroupRequest request;
   request.group_id = plan_.name;
   if (version >= several_members_version) {
     auto& leaving = request.members.emplace_back();
-    leaving.member_id = member;
+    leaving.member_id = claim.member;
+    leaving.group_instance_id = claim.instance;
   } else {
-    request.member_id = member;
+    request.member_id = claim.member;
   }
   auto reply = co_await fleet_.call<protocol::LeaveGroup>(connection, std::move(request), version,
                                                           fleet_.settings().slack);
@@ -163,6 +176,7 @@ runtime::Task<std::optional<ErrorCode>> GroupClient::commit(ClientConnection::Po
   request.group_id = plan_.name;
   request.member_id = order.claim.member;
   request.generation_id_or_member_epoch = order.claim.generation;
+  request.group_instance_id = order.claim.instance;
   auto& topic = request.topics.emplace_back();
   topic.name = plan_.topic;
   std::map<std::int32_t, CommitNumber> numbers;

@@ -21,8 +21,17 @@ namespace gregor::sim {
 /// The coordinator can't be asked at the moment; it is asked again.
 [[nodiscard]] bool is_passing(ErrorCode error);
 
+/// A member as the leader is told of it, and as GroupHistory knows it: a static one keeps its name
+/// over all ids that its processes get.
+struct GroupPeer {
+  std::string member;
+  std::string owner;
+  friend auto operator<=>(const GroupPeer&, const GroupPeer&) = default;
+};
+
 struct JoinOrder {
-  std::string member;  ///< "": a new one
+  std::string member;  ///< "": a new one, or a static one that has started anew
+  std::optional<std::string> instance{};
   std::int32_t session_timeout_ms = 0;
   std::int32_t rebalance_timeout_ms = 0;
   protocol::ApiVersion version = 9;
@@ -31,22 +40,22 @@ struct Joined {
   ErrorCode error = ErrorCode::none;
   std::int32_t generation = -1;
   std::string member;
-  std::vector<std::string> members;  ///< of the generation, for its leader
-};
-struct SyncOrder {
-  std::string member;
-  std::int32_t generation = -1;
-  std::map<std::string, std::set<std::int32_t>> assignments;
-  protocol::ApiVersion version = 5;
-};
-struct Synced {
-  ErrorCode error = ErrorCode::none;
-  std::set<std::int32_t> partitions;
+  std::vector<GroupPeer> members{};  ///< of the generation, for its leader if it is to assign
 };
 /// Who asks.
 struct Claim {
   std::string member;
   std::int32_t generation = -1;
+  std::optional<std::string> instance{};
+};
+struct SyncOrder {
+  Claim claim;
+  std::map<GroupPeer, std::set<std::int32_t>> assignments;
+  protocol::ApiVersion version = 5;
+};
+struct Synced {
+  ErrorCode error = ErrorCode::none;
+  std::set<std::int32_t> partitions;
 };
 struct CommitOrder {
   Claim claim;
@@ -66,8 +75,8 @@ class GroupClient {
   runtime::Task<std::optional<Synced>> sync(ClientConnection::Pointer connection, SyncOrder order);
   runtime::Task<std::optional<ErrorCode>> beat(ClientConnection::Pointer connection, Claim claim,
                                                protocol::ApiVersion version);
-  runtime::Task<std::optional<ErrorCode>> leave(ClientConnection::Pointer connection,
-                                                std::string member, protocol::ApiVersion version);
+  runtime::Task<std::optional<ErrorCode>> leave(ClientConnection::Pointer connection, Claim claim,
+                                                protocol::ApiVersion version);
   /// Tells the history of each offset. @return of the first partition
   runtime::Task<std::optional<ErrorCode>> commit(ClientConnection::Pointer connection,
                                                  CommitOrder order);

@@ -1,11 +1,13 @@
 // Groups of a broker whose disk is slow: time-outs of commits, answers while offsets are loaded, a
-// group that is deleted while a member joins it.
+// group that is deleted while a member joins it, or while the broker dies; static members.
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <memory>
 
 #include "base/log.h"
 #include "protocol/delete_groups.h"
+#include "protocol/offset_fetch.h"
 #include "sim/broker_host.h"
 #include "sim/group_client.h"
 #include "sim/topic_client.h"
@@ -105,30 +107,42 @@ class SlowBroker {
   ErrorCode commit(Claim claim = {}) {
     CommitOrder order;
     order.claim = std::move(claim);
-    order.partitions = {0, 1};
+    for (std::int32_t i = 0; i < settings_.groups[0].partitions; ++i) order.partitions.insert(i);
     return run(client_->commit(connection, std::move(order)))
         .value_or(ErrorCode::network_exception);
   }
-  Joined join(std::string member) {
+  Joined join(std::string member, std::optional<std::string> instance = {}) {
     JoinOrder order;
     order.member = std::move(member);
     order.session_timeout_ms = order.rebalance_timeout_ms = 30'000;
-    order.version = 3;  // an id at once
+    order.version = instance ? 9 : 3;  // an id at once
+    order.instance = std::move(instance);
     return run(client_->join(connection, std::move(order))).value_or(Joined());
   }
-  Synced sync(const Joined& joined) {
+  /// With an instance: as one that has nothing to assign.
+  Synced sync(const Joined& joined, std::optional<std::string> instance = {}) {
     SyncOrder order;
-    order.member = joined.member;
-    order.generation = joined.generation;
-    order.assignments[joined.member] = {0, 1};
+    order.claim = {joined.member, joined.generation, instance};
+    if (!instance) order.assignments[{joined.member, joined.member}] = {0, 1};
+    for (const GroupPeer& peer : joined.members) order.assignments[peer] = {0, 1};
     return run(client_->sync(connection, std::move(order))).value_or(Synced());
   }
-  ErrorCode beat(const Joined& joined) {
-    return run(client_->beat(connection, {joined.member, joined.generation}, 4))
+  ErrorCode beat(const Joined& joined, std::optional<std::string> instance = {}) {
+    return run(client_->beat(connection, {joined.member, joined.generation, std::move(instance)},
+                             4))
         .value_or(ErrorCode::network_exception);
   }
   bool leave(const Joined& joined) {
-    return run(client_->leave(connection, joined.member, 5)) == ErrorCode::none;
+    return run(client_->leave(connection, {joined.member}, 5)) == ErrorCode::none;
+  }
+  /// How many offsets are committed, once they are loaded. No history is told.
+  std::size_t count_offsets() {
+    for (int tries = 0; tries < 1'000; ++tries) {
+      if (const auto count = run(count_once(*fleet_, connection))) return *count;
+      world_.run_for(milliseconds(50));
+    }
+    ADD_FAILURE() << "they can't be asked for";
+    return 0;
   }
   [[nodiscard]] runtime::Instant now() const { return fleet_->now(); }
   /// Begins DeleteGroups on a connection of its own and does not wait.
@@ -142,11 +156,23 @@ class SlowBroker {
   static runtime::Task<bool> make_topic(Fleet& fleet) {
     auto connection = co_await fleet.connect();
     if (!connection) co_return false;
-    TopicOrder order{"events", partitions, {}};
+    TopicOrder order{"events", fleet.settings().groups[0].partitions, {}};
     co_await create_topic(fleet, *connection, std::move(order), 4);
     const auto topic = co_await await_topic(fleet, *connection, "events", true);
     (*connection)->close();
     co_return topic.has_value();
+  }
+  static runtime::Task<std::optional<std::size_t>> count_once(Fleet& fleet,
+                                                              ClientConnection::Pointer asked) {
+    protocol::OffsetFetchRequest request;
+    request.group_id = "g";
+    request.topics.reset();
+    auto reply = co_await fleet.call<protocol::OffsetFetch>(asked, std::move(request), 7,
+                                                            fleet.settings().slack);
+    if (!reply || reply->body.error_code != ErrorCode::none) co_return std::nullopt;
+    std::size_t count = 0;
+    for (const auto& topic : reply->body.topics) count += topic.partitions.size();
+    co_return count;
   }
   static runtime::Task<void> delete_group(Fleet& fleet, std::optional<ErrorCode>& answer) {
     auto connection = co_await fleet.connect();
@@ -210,6 +236,55 @@ TEST(GroupFaults, AnswersWhileOffsetsAreLoaded) {
   EXPECT_EQ(broker.fetch(), ErrorCode::none) << "and what is read is what was committed";
   EXPECT_EQ(broker.beat(joined), ErrorCode::none);
   EXPECT_EQ(broker.commit({joined.member, joined.generation}), ErrorCode::none);
+}
+
+TEST(GroupFaults, StaticMemberStartsAnewWhileTheBrokerDoes) {
+  SlowBroker broker(make_settings(milliseconds(1), {}));
+  const std::string seat = "seat";
+  const Joined first = broker.join("", seat);
+  ASSERT_EQ(first.error, ErrorCode::none);
+  ASSERT_EQ(first.members.size(), 1U);
+  ASSERT_EQ(broker.sync(first, seat).error, ErrorCode::none);
+  const Joined second = broker.join("", seat);
+  ASSERT_EQ(second.error, ErrorCode::none);
+  EXPECT_EQ(second.generation, first.generation) << "no rebalance";
+  EXPECT_TRUE(second.members.empty()) << "nothing to assign";
+  EXPECT_NE(second.member, first.member);
+  EXPECT_EQ(broker.sync(second, seat).partitions, (std::set<std::int32_t>{0, 1}));
+  EXPECT_EQ(broker.beat(first, seat), ErrorCode::fenced_instance_id);
+  EXPECT_EQ(broker.commit({first.member, first.generation, seat}), ErrorCode::fenced_instance_id);
+  broker.restart();
+  broker.run_for(milliseconds(2'000));
+  EXPECT_EQ(broker.beat(first, seat), ErrorCode::fenced_instance_id);
+  EXPECT_EQ(broker.beat(second, seat), ErrorCode::none);
+  EXPECT_EQ(broker.commit({second.member, second.generation, seat}), ErrorCode::none);
+  broker.restart();
+  broker.run_for(milliseconds(2'000));
+  const Joined third = broker.join("", seat);
+  EXPECT_EQ(third.generation, first.generation) << "no rebalance";
+  EXPECT_EQ(broker.sync(third, seat).partitions, (std::set<std::int32_t>{0, 1}));
+  EXPECT_EQ(broker.beat(second, seat), ErrorCode::fenced_instance_id);
+  broker.run_for(milliseconds(31'000));
+  EXPECT_EQ(broker.beat(third, seat), ErrorCode::unknown_member_id) << "its session is over";
+  EXPECT_GT(broker.join("", seat).generation, first.generation);
+}
+
+TEST(GroupFaults, DeletedWholeOrNotAtAll) {
+  constexpr std::size_t many = 600;
+  Settings settings = make_settings(milliseconds(20), {});
+  settings.groups[0].partitions = many;
+  SlowBroker broker(std::move(settings));
+  std::set<std::size_t> left;
+  std::deque<std::optional<ErrorCode>> answers;
+  for (int wait_ms = 0; wait_ms <= 100; wait_ms += 10) {
+    ASSERT_EQ(broker.commit(), ErrorCode::none);
+    ASSERT_EQ(broker.count_offsets(), many);
+    broker.begin_delete(answers.emplace_back());
+    broker.run_for(milliseconds(wait_ms));
+    broker.restart();
+    left.insert(broker.count_offsets());
+  }
+  EXPECT_EQ(left, (std::set<std::size_t>{0, many}));
 }
 
 TEST(GroupFaults, JoinedWhileItIsDeleted) {

@@ -20,27 +20,27 @@ void GroupHistory::assign(const GroupEra& era,
   assigned_[era].push_back(std::move(partitions));
 }
 
-void GroupHistory::own(const GroupEra& era, const std::string& member,
+void GroupHistory::own(const GroupEra& era, const std::string& owner,
                        const std::set<std::int32_t>& partitions) {
   if (is_void_) return;
   ++now_;
   auto& owners = owners_[era];
   for (const std::int32_t partition : partitions) {
-    const auto [owner, is_first] = owners.emplace(partition, member);
-    if (is_first || owner->second == member) continue;
+    const auto [known, is_first] = owners.emplace(partition, owner);
+    if (is_first || known->second == owner) continue;
     violations_.add("G1", fmt::format("group {}, generation {}: partition {} belongs to {} and {}",
-                                      era.group, era.generation, partition, owner->second, member));
+                                      era.group, era.generation, partition, known->second, owner));
   }
   const auto& sent = assigned_[era];
   const bool was_sent =
-      std::any_of(sent.begin(), sent.end(), [&member, &partitions](const auto& assignment) {
-        const auto given = assignment.find(member);
+      std::any_of(sent.begin(), sent.end(), [&owner, &partitions](const auto& assignment) {
+        const auto given = assignment.find(owner);
         return given == assignment.end() ? partitions.empty() : given->second == partitions;
       });
   if (!was_sent) {
     violations_.add(
         "G4", fmt::format("group {}, generation {}: {} was assigned what no leader sent", era.group,
-                          era.generation, member));
+                          era.generation, owner));
   }
   auto& [generation, since] = newest_[era.group];
   if (era.generation <= generation && since > 0) return;
@@ -57,7 +57,17 @@ bool GroupHistory::sign_of_life(const std::string& member, runtime::Instant sent
   known.last_sign = std::max(known.last_sign, sent);
   known.limit = limit;
   known.life = lives_.size() - 1;
+  for (auto& [id, replacement] : replaced_) {
+    if (newest_id(id) == member) replacement.is_stored = true;
+  }
   return is_over_restart;
+}
+
+bool GroupHistory::must_know(const Member& member, runtime::Instant now) const {
+  if (member.life + 1 == lives_.size()) return now - member.last_sign < member.limit;
+  // Time-outs begin anew when the group is loaded.
+  return *lives_[member.life].ended - member.last_sign < member.limit &&
+         now - lives_[member.life + 1].began < member.limit;
 }
 
 void GroupHistory::reject(const std::string& member, runtime::Instant now) {
@@ -65,16 +75,42 @@ void GroupHistory::reject(const std::string& member, runtime::Instant now) {
   if (found == members_.end()) return;
   const Member known = found->second;
   members_.erase(found);
-  bool must_know = false;
-  if (known.life + 1 == lives_.size()) {
-    must_know = now - known.last_sign < known.limit;
-  } else {
-    // Time-outs begin anew when the group is loaded.
-    must_know = *lives_[known.life].ended - known.last_sign < known.limit &&
-                now - lives_[known.life + 1].began < known.limit;
-  }
-  if (must_know)
+  if (must_know(known, now))
     violations_.add("G6", fmt::format("member {} was forgotten before its time-outs", member));
+}
+
+void GroupHistory::replace(const std::string& old_id, const std::string& new_id,
+                           runtime::Instant sent) {
+  // An answer of an earlier life says nothing about this one.
+  if (is_void_ || sent < lives_.back().began) return;
+  members_.erase(old_id);
+  replaced_[old_id] = {new_id, lives_.size() - 1};
+}
+
+const std::string& GroupHistory::newest_id(const std::string& id) const {
+  const std::string* newest = &id;
+  for (auto next = replaced_.find(id); next != replaced_.end(); next = replaced_.find(*newest))
+    newest = &next->second.by;
+  return *newest;
+}
+
+bool GroupHistory::is_replaced(const std::string& id) const {
+  const auto found = replaced_.find(id);
+  if (found == replaced_.end()) return false;
+  return found->second.is_stored || found->second.life + 1 == lives_.size();
+}
+
+void GroupHistory::answer_replaced(const std::string& id, ErrorCode error, runtime::Instant now) {
+  if (is_void_ || error == ErrorCode::fenced_instance_id) return;
+  if (error != ErrorCode::unknown_member_id && error != ErrorCode::group_id_not_found) {
+    violations_.add("G8", fmt::format("{}, which was replaced by {}, is answered {}", id,
+                                      newest_id(id), error_name(error)));
+    return;
+  }
+  const auto newest = members_.find(newest_id(id));
+  if (newest == members_.end() || !must_know(newest->second, now)) return;
+  violations_.add("G8", fmt::format("{} is not fenced but unknown, although {} has its place", id,
+                                    newest->first));
 }
 
 std::int64_t GroupHistory::next_offset(const OffsetPlace& place) {
@@ -100,6 +136,7 @@ void GroupHistory::acknowledge_by(Commit& commit) {
 void GroupHistory::acknowledge(CommitNumber number) {
   if (is_void_) return;
   Commit& commit = commits_.at(number);
+  commit.is_answered = true;
   acknowledge_by(commit);
   const auto newest = newest_.find(commit.sent.place.group);
   if (commit.sent.generation < 0 || newest == newest_.end()) return;
@@ -155,7 +192,12 @@ void GroupHistory::end_life(Ending ending, runtime::Instant now) {
   for (Commit& commit : commits_) {
     if (!commit.over_at) commit.over_at = now_;
   }
-  if (ending == Ending::power && !is_flushed_each_) lose_all();
+  if (ending != Ending::power) return;
+  if (!is_flushed_each_) return lose_all();
+  // After a kill what lies in the page cache only is read, too.
+  for (Commit& commit : commits_) {
+    if (!commit.is_answered) commit.acked_at.reset();
+  }
 }
 
 // Any end of the log may be gone, so nothing that is known of it holds, and generations come again.
@@ -166,6 +208,7 @@ void GroupHistory::lose_all() {
   owners_.clear();
   newest_.clear();
   members_.clear();
+  replaced_.clear();
 }
 
 }  // namespace gregor::sim

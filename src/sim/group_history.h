@@ -48,6 +48,9 @@ struct SentCommit {
 ///   G4  what a member is assigned is what a leader of its generation has sent
 ///   G5  a commit of a generation that has ended is refused
 ///   G6  a member that gave a sign of life is known, until its time-outs, also over restarts
+///   G8  once a static member has joined under a new id its old one is fenced, also over restarts
+/// Owners of partitions are named by what stays over restarts of their processes: a static member's
+/// instance id, else the member id. All else is told by member ids.
 class GroupHistory {
  public:
   GroupHistory(bool is_flushed_each, Violations& violations)
@@ -55,19 +58,29 @@ class GroupHistory {
 
   // Members.
 
-  /// A leader sends its assignments: partitions by member id.
+  /// A leader sends its assignments: partitions by owner.
   void assign(const GroupEra& era, std::map<std::string, std::set<std::int32_t>> partitions);
   /// A member was answered SyncGroup. [G1, G4]
-  void own(const GroupEra& era, const std::string& member,
-           const std::set<std::int32_t>& partitions);
+  void own(const GroupEra& era, const std::string& owner, const std::set<std::int32_t>& partitions);
   /// A member that has been assigned something was answered as one, to what it sent at `sent`.
   /// @param limit  so long it is kept at least: the shorter of its time-outs
   /// @return true if the broker had been started anew since the last sign of life
   bool sign_of_life(const std::string& member, runtime::Instant sent, runtime::Duration limit);
-  /// It was answered that it is not known. [G6]
+  /// It was answered that it is not known, or fenced. [G6]
   void reject(const std::string& member, runtime::Instant now);
   /// It leaves, or is given up.
   void forget(const std::string& member) { members_.erase(member); }
+
+  // Static members.
+
+  /// The process of a static member that has started anew was answered JoinGroup, to what it sent
+  /// at `sent`.
+  void replace(const std::string& old_id, const std::string& new_id, runtime::Instant sent);
+  /// Whether the broker must know of it now: until the new id was assigned something, nothing may
+  /// be stored of it.
+  [[nodiscard]] bool is_replaced(const std::string& id) const;
+  /// What was sent under an id that is_replaced() was answered. [G8]
+  void answer_replaced(const std::string& id, ErrorCode error, runtime::Instant now);
 
   // Offsets.
 
@@ -98,6 +111,7 @@ class GroupHistory {
     std::optional<std::uint64_t> acked_at{};  // or read
     std::optional<std::uint64_t> over_at{};   // from then on it is in the log or will never be
     bool is_refused = false;
+    bool is_answered = false;  // so it is on the disk, if each commit is flushed
   };
   struct Place {
     std::vector<CommitNumber> commits;
@@ -112,6 +126,13 @@ class GroupHistory {
     runtime::Duration limit{};
     std::size_t life = 0;
   };
+  struct Replacement {
+    std::string by;
+    std::size_t life = 0;    // in which it joined
+    bool is_stored = false;  // the new one was assigned something
+  };
+  [[nodiscard]] bool must_know(const Member& member, runtime::Instant now) const;
+  [[nodiscard]] const std::string& newest_id(const std::string& id) const;
   void acknowledge_by(Commit& commit);
   void lose_all();
 
@@ -126,6 +147,7 @@ class GroupHistory {
   std::map<GroupEra, std::vector<std::map<std::string, std::set<std::int32_t>>>> assigned_;
   std::map<std::string, std::pair<std::int32_t, std::uint64_t>> newest_;  // generation, since when
   std::map<std::string, Member> members_;
+  std::map<std::string, Replacement> replaced_;  // by the old id
   std::vector<Life> lives_;
 };
 

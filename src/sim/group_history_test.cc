@@ -134,6 +134,22 @@ TEST_F(GroupHistoryTest, G2PowerLossWhereEachIsFlushed) {
   expect_only("G2");
 }
 
+TEST_F(GroupHistoryTest, WhatWasOnlyReadMayGoWithThePower) {
+  GroupHistory flushed(true, violations);
+  flushed.begin_life(at(0));
+  SentCommit sent;
+  sent.place = place;
+  sent.offset = 1;
+  flushed.send(sent);
+  flushed.end_life(Ending::kill, at(10));
+  flushed.begin_life(at(20));
+  flushed.read(place, flushed.mark(), 1);
+  flushed.end_life(Ending::power, at(30));
+  flushed.begin_life(at(40));
+  flushed.read(place, flushed.mark(), std::nullopt);
+  EXPECT_TRUE(violations.empty());
+}
+
 TEST_F(GroupHistoryTest, G3NobodyCommittedIt) {
   commit(1);
   read(7);
@@ -212,6 +228,40 @@ TEST_F(GroupHistoryTest, G6ForgottenByARestart) {
   EXPECT_TRUE(violations.empty());
   history.reject("a", at(1049));
   expect_only("G6");
+}
+
+TEST_F(GroupHistoryTest, G8OldProcessIsServed) {
+  history.replace("old", "new", at(10));
+  EXPECT_TRUE(history.is_replaced("old"));
+  EXPECT_FALSE(history.is_replaced("new"));
+  history.answer_replaced("old", ErrorCode::fenced_instance_id, at(20));
+  history.answer_replaced("old", ErrorCode::unknown_member_id, at(20));  // the new one may be gone
+  EXPECT_TRUE(violations.empty());
+  history.answer_replaced("old", ErrorCode::none, at(20));
+  expect_only("G8");
+}
+
+TEST_F(GroupHistoryTest, G8OldProcessIsUnknownBesideTheNewOne) {
+  history.replace("old", "newer", at(10));
+  history.replace("newer", "newest", at(20));
+  history.sign_of_life("newest", at(30), milliseconds(50));
+  history.answer_replaced("old", ErrorCode::unknown_member_id, at(80));
+  EXPECT_TRUE(violations.empty());
+  history.answer_replaced("old", ErrorCode::unknown_member_id, at(79));
+  expect_only("G8");
+}
+
+TEST_F(GroupHistoryTest, ReplacementThatWasNotStoredEndsWithTheBroker) {
+  history.replace("old", "new", at(10));
+  history.replace("kept", "alive", at(10));
+  history.sign_of_life("alive", at(20), milliseconds(50));
+  restart(Ending::kill, 30, 40);
+  EXPECT_FALSE(history.is_replaced("old"));
+  EXPECT_TRUE(history.is_replaced("kept"));
+  history.replace("older", "late", at(25));  // an answer that was still on its way
+  EXPECT_FALSE(history.is_replaced("older"));
+  restart(Ending::power, 50, 60);
+  EXPECT_FALSE(history.is_replaced("kept"));
 }
 
 TEST_F(GroupHistoryTest, WhoLeftMayBeForgotten) {

@@ -16,6 +16,10 @@ constexpr protocol::ApiVersion commit_version_lowest = 2;  // below it has other
 constexpr protocol::ApiVersion commit_version_highest = 9;
 constexpr protocol::ApiVersion fetch_all_version_lowest = 2;
 constexpr protocol::ApiVersion fetch_version_highest = 9;
+// From these on requests name instances. JoinGroup of others too: the leader is told of instances.
+constexpr protocol::ApiVersion static_join_version = 5;
+constexpr protocol::ApiVersion static_version = 3;
+constexpr protocol::ApiVersion static_commit_version = 7;
 // The broker counts time-outs in milliseconds.
 constexpr runtime::Duration clock_step = std::chrono::milliseconds(2);
 constexpr runtime::Duration nap = std::chrono::milliseconds(20);
@@ -31,6 +35,11 @@ std::int32_t to_ms(runtime::Duration duration) {
       std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
+std::optional<std::string> instance_of(const GroupPlan& plan, std::uint32_t number) {
+  if (number >= plan.static_members) return std::nullopt;
+  return fmt::format("seat-{}", number);
+}
+
 void complain(Fleet& fleet, std::string_view request, ErrorCode error) {
   if (!fleet.is_serving) return;
   fleet.violations().add("E1", fmt::format("{} of a group: {}", request, error_name(error)));
@@ -41,6 +50,7 @@ void complain(Fleet& fleet, std::string_view request, ErrorCode error) {
 GroupMember::GroupMember(Fleet& fleet, const GroupPlan& plan, std::uint32_t number)
     : fleet_(fleet),
       plan_(plan),
+      instance_(instance_of(plan, number)),
       client_(fleet, plan),
       numbers_(fleet.split(fmt::format("{}.{}", plan.name, number))),
       session_timeout_(plan.session_timeout),
@@ -61,6 +71,12 @@ runtime::Task<void> GroupMember::use(ClientConnection::Pointer connection) {
     }
   }
   connection->close();
+}
+
+protocol::ApiVersion GroupMember::draw(protocol::ApiVersion lowest,
+                                       protocol::ApiVersion lowest_of_static,
+                                       protocol::ApiVersion highest) {
+  return sim::draw(numbers_, instance_ ? lowest_of_static : lowest, highest);
 }
 
 runtime::Duration GroupMember::draw_up_to(runtime::Duration longest) {
@@ -85,6 +101,12 @@ void GroupMember::start_anew() {
   partitions_.clear();
 }
 
+// Another process of the same static member: it does not know what the old one knew.
+void GroupMember::restart() {
+  ghost_ = claim();
+  start_anew();
+}
+
 void GroupMember::note_life(runtime::Instant sent) {
   if (!was_assigned_) return;
   if (fleet_.groups().sign_of_life(id_, sent, limit_)) ++fleet_.counts().survivors;
@@ -97,6 +119,9 @@ bool GroupMember::take_error(std::string_view request, ErrorCode error) {
     case ErrorCode::illegal_generation:
       has_joined_ = false;
       return true;
+    case ErrorCode::fenced_instance_id:
+      if (!instance_) complain(fleet_, request, error);
+      [[fallthrough]];
     case ErrorCode::unknown_member_id:
     case ErrorCode::group_id_not_found:
       if (id_.empty()) complain(fleet_, request, error);
@@ -113,9 +138,12 @@ bool GroupMember::take_error(std::string_view request, ErrorCode error) {
 runtime::Task<bool> GroupMember::join(ClientConnection::Pointer connection) {
   JoinOrder order;
   order.member = id_;
+  order.instance = instance_;
   order.session_timeout_ms = to_ms(session_timeout_);
   order.rebalance_timeout_ms = to_ms(rebalance_timeout_);
-  order.version = draw(numbers_, 0, join_version_highest);
+  const bool names_instances = plan_.static_members > 0;
+  order.version = draw(names_instances ? static_join_version : protocol::ApiVersion(0),
+                       static_join_version, join_version_highest);
   const runtime::Instant sent = fleet_.now();
   auto joined = co_await client_.join(connection, std::move(order));
   if (!joined) co_return false;
@@ -126,36 +154,44 @@ runtime::Task<bool> GroupMember::join(ClientConnection::Pointer connection) {
     co_return true;
   }
   if (joined->error != ErrorCode::none) co_return take_error("JoinGroup", joined->error);
-  id_ = joined->member;
-  generation_ = joined->generation;
+  note_joined(*joined, sent);
   // In version 0 the session time-out is the rebalance time-out as well.
   limit_ = std::min(session_timeout_, rebalance_timeout_) - clock_step;
   note_life(sent);
+  if (ghost_ && numbers_.chance(0.8)) co_await haunt(connection);
   if (numbers_.chance(plan_.slow_probability)) co_await pause(draw_up_to(2 * rebalance_timeout_));
   co_return co_await sync(connection, std::move(joined->members));
 }
 
-std::map<std::string, std::set<std::int32_t>> GroupMember::share_out(
-    const std::vector<std::string>& members) {
-  std::map<std::string, std::set<std::int32_t>> shares;
-  for (const std::string& member : members) shares[member];
+void GroupMember::note_joined(const Joined& joined, runtime::Instant sent) {
+  const bool is_new_process = ghost_ && id_.empty();
+  id_ = joined.member;
+  generation_ = joined.generation;
+  if (!is_new_process) return;
+  fleet_.groups().replace(ghost_->member, id_, sent);
+  if (generation_ == ghost_->generation) ++fleet_.counts().returned;
+}
+
+std::map<GroupPeer, std::set<std::int32_t>> GroupMember::share_out(
+    const std::vector<GroupPeer>& members) {
+  std::map<GroupPeer, std::set<std::int32_t>> shares;
+  for (const GroupPeer& member : members) shares[member];
   for (std::int32_t partition = 0; partition < plan_.partitions && !members.empty(); ++partition)
     shares[members[numbers_.below(members.size())]].insert(partition);
   return shares;
 }
 
 runtime::Task<bool> GroupMember::sync(ClientConnection::Pointer connection,
-                                      std::vector<std::string> members) {
+                                      std::vector<GroupPeer> members) {
   SyncOrder order;
-  order.member = id_;
-  order.generation = generation_;
+  order.claim = claim();
   order.assignments = share_out(members);
-  order.version = draw(numbers_, 0, sync_version_highest);
+  order.version = draw(0, static_version, sync_version_highest);
   const runtime::Instant sent = fleet_.now();
   auto synced = co_await client_.sync(connection, std::move(order));
   if (!synced) co_return false;
   if (synced->error != ErrorCode::none) co_return take_error("SyncGroup", synced->error);
-  fleet_.groups().own({plan_.name, generation_}, id_, synced->partitions);
+  fleet_.groups().own({plan_.name, generation_}, owner(), synced->partitions);
   ++fleet_.counts().assignments;
   has_joined_ = was_assigned_ = true;
   note_life(sent);
@@ -165,12 +201,17 @@ runtime::Task<bool> GroupMember::sync(ClientConnection::Pointer connection,
 
 runtime::Task<bool> GroupMember::live(ClientConnection::Pointer connection) {
   if (numbers_.chance(plan_.die_probability)) {
-    start_anew();
+    if (instance_) {
+      restart();
+    } else {
+      start_anew();
+    }
     co_return false;
   }
   if (numbers_.chance(plan_.leave_probability)) co_return co_await leave(connection);
   if (numbers_.chance(plan_.slow_probability)) co_await pause(draw_up_to(2 * session_timeout_));
   bool is_good = co_await beat(connection);
+  if (ghost_ && is_good && numbers_.chance(0.3)) is_good = co_await haunt(connection);
   const std::uint64_t what = numbers_.below(10);
   if (is_good && has_joined_ && what < 5) is_good = co_await commit(connection, false);
   if (is_good && has_joined_ && what == 5) is_good = co_await fetch(connection);
@@ -182,10 +223,9 @@ runtime::Task<bool> GroupMember::live(ClientConnection::Pointer connection) {
 }
 
 runtime::Task<bool> GroupMember::beat(ClientConnection::Pointer connection) {
-  const Claim claim{id_, generation_};
   const runtime::Instant sent = fleet_.now();
-  const auto error =
-      co_await client_.beat(connection, claim, draw(numbers_, 0, beat_version_highest));
+  const auto version = draw(0, static_version, beat_version_highest);
+  const auto error = co_await client_.beat(connection, claim(), version);
   if (!error) co_return false;
   if (*error == ErrorCode::none) note_life(sent);
   co_return *error == ErrorCode::none || take_error("Heartbeat", *error);
@@ -194,12 +234,13 @@ runtime::Task<bool> GroupMember::beat(ClientConnection::Pointer connection) {
 // @param is_late  for the generation before: refused
 runtime::Task<bool> GroupMember::commit(ClientConnection::Pointer connection, bool is_late) {
   CommitOrder order;
-  order.claim = {id_, is_late ? generation_ - 1 : generation_};
+  order.claim = claim();
+  if (is_late) --order.claim.generation;
   for (const std::int32_t partition : partitions_) {
     if (numbers_.chance(0.7)) order.partitions.insert(partition);
   }
   if (order.partitions.empty() || order.claim.generation < 0) co_return true;
-  order.version = draw(numbers_, commit_version_lowest, commit_version_highest);
+  order.version = draw(commit_version_lowest, static_commit_version, commit_version_highest);
   const runtime::Instant sent = fleet_.now();
   const auto error = co_await client_.commit(connection, std::move(order));
   if (!error) co_return false;
@@ -215,21 +256,57 @@ runtime::Task<bool> GroupMember::commit(ClientConnection::Pointer connection, bo
 runtime::Task<bool> GroupMember::fetch(ClientConnection::Pointer connection) {
   if (partitions_.empty()) co_return true;
   const auto error =
-      co_await client_.fetch(connection, partitions_, draw(numbers_, 1, fetch_version_highest));
+      co_await client_.fetch(connection, partitions_, draw(1, 1, fetch_version_highest));
   if (!error) co_return false;
   co_return *error == ErrorCode::none || take_error("OffsetFetch", *error);
 }
 
 runtime::Task<bool> GroupMember::leave(ClientConnection::Pointer connection) {
-  const std::string id = id_;
+  Claim leaving = claim();
   start_anew();
-  const auto error =
-      co_await client_.leave(connection, id, draw(numbers_, 0, leave_version_highest));
+  const auto version = draw(0, static_version, leave_version_highest);
+  // An operator does it by the name of the instance alone.
+  if (instance_ && numbers_.chance(0.5)) leaving.member.clear();
+  const auto error = co_await client_.leave(connection, std::move(leaving), version);
   if (!error) co_return false;
   const bool has_left = *error == ErrorCode::none || *error == ErrorCode::unknown_member_id;
   if (!has_left && !is_passing(*error)) complain(fleet_, "LeaveGroup", *error);
   if (has_left) co_await pause(draw_up_to(session_timeout_));
   co_return has_left;
+}
+
+runtime::Task<bool> GroupMember::haunt(ClientConnection::Pointer connection) {
+  if (!fleet_.groups().is_replaced(ghost_->member)) co_return true;
+  Claim who = *ghost_;
+  if (numbers_.chance(0.5)) who.generation = generation_;
+  const std::uint64_t what = numbers_.below(3);
+  std::optional<ErrorCode> error;
+  if (what == 0) {
+    CommitOrder order;
+    order.claim = who;
+    order.partitions.insert(0);
+    error = co_await client_.commit(connection, std::move(order));
+  } else if (what == 1) {
+    SyncOrder order;
+    order.claim = who;
+    const auto synced = co_await client_.sync(connection, std::move(order));
+    // (while the group is loaded nobody is asked who he is)
+    if (synced && synced->error == ErrorCode::rebalance_in_progress) co_return true;
+    if (synced) error = synced->error;
+  } else {
+    JoinOrder order;
+    order.member = who.member;
+    order.instance = instance_;
+    order.session_timeout_ms = to_ms(session_timeout_);
+    order.rebalance_timeout_ms = to_ms(rebalance_timeout_);
+    const auto joined = co_await client_.join(connection, std::move(order));
+    if (joined) error = joined->error;
+  }
+  if (!error) co_return false;
+  if (is_passing(*error)) co_return true;
+  fleet_.groups().answer_replaced(ghost_->member, *error, fleet_.now());
+  ++fleet_.counts().fenced;
+  co_return true;
 }
 
 // A client that is no member

@@ -35,6 +35,7 @@ constexpr std::array bugs{
     Bug{"accept_old_commit", StorageBug::none, GroupBug::accept_old_commit},
     Bug{"forget_deadline", StorageBug::none, GroupBug::forget_deadline},
     Bug{"lose_answer", StorageBug::none, GroupBug::lose_answer},
+    Bug{"accept_fenced", StorageBug::none, GroupBug::accept_fenced},
 };
 
 std::atomic<std::uint64_t> seed_under_way{0};
@@ -65,6 +66,8 @@ struct Totals {
   std::uint64_t recognised = 0;  // seeds
   std::uint64_t groups = 0;      // seeds with groups that had members
   std::uint64_t survived = 0;    // seeds whose members were known after a restart
+  std::uint64_t returned = 0;    // seeds with static members that came back without a rebalance
+  std::uint64_t fenced = 0;
   std::uint64_t assignments = 0;
   std::uint64_t commits = 0;
   std::uint64_t rejected = 0;
@@ -88,6 +91,8 @@ struct Totals {
     if (report.clients.recognised > 0) ++recognised;
     if (report.clients.assignments > 0) ++groups;
     if (report.clients.survivors > 0) ++survived;
+    if (report.clients.returned > 0) ++returned;
+    fenced += report.clients.fenced;
     assignments += report.clients.assignments;
     commits += report.clients.commits;
     rejected += report.clients.rejected;
@@ -141,13 +146,14 @@ class Runner {
           "lost to power, {} kills, {} power "
           "losses, {} in a start, {} clean stops, {} fetches woken, {} in vain, {} "
           "invalid batches refused, {} topics made, {} deleted, {} assignments, {} commits, {} "
-          "rejected, {} survivors",
+          "rejected, {} survivors, {} returned, {} fenced",
           report.seed, report.virtual_seconds, report.steps, report.acked, report.read,
           report.lost_acked, report.disk.kills, report.disk.power_losses,
           report.disk.crashes_in_start, report.disk.clean_stops, report.clients.woken,
           report.clients.empty, report.clients.refused, report.clients.topics_made,
           report.clients.topics_deleted, report.clients.assignments, report.clients.commits,
-          report.clients.rejected, report.clients.survivors));
+          report.clients.rejected, report.clients.survivors, report.clients.returned,
+          report.clients.fenced));
     }
     if (report.violations.empty()) return;
     const std::string bug =
@@ -188,9 +194,11 @@ class Runner {
         t.crashes, t.acked, t.lost_acked, t.read, t.refused, t.topics, t.steps, t.virtual_seconds,
         t.longest));
     print(fmt::format(
-        "{} seeds had members of groups, {} of them members that a restart did not end; {} "
-        "assignments, {} commits acknowledged, {} members and commits rejected",
-        share(t.groups, t.runs), share(t.survived, t.runs), t.assignments, t.commits, t.rejected));
+        "{} seeds had members of groups, {} of them members that a restart did not end, {} static "
+        "members that started anew within a generation; {} assignments, {} commits acknowledged, "
+        "{} members and commits rejected, {} requests of old processes",
+        share(t.groups, t.runs), share(t.survived, t.runs), share(t.returned, t.runs),
+        t.assignments, t.commits, t.rejected, t.fenced));
     const std::uint64_t repeated = std::min(options_.repeated, t.runs);
     if (repeated > 0)
       print(

@@ -203,6 +203,16 @@ void draw_groups(Prng& prng, Settings& settings) {
   }
 }
 
+void draw_static_members(Prng& prng, Settings& settings) {
+  for (GroupPlan& group : settings.groups) {
+    const bool has_static = prng.chance(0.5);
+    const std::uint64_t count = prng.between(1, 4);
+    if (!has_static || group.members == 0) continue;
+    group.static_members = std::min(group.members, static_cast<std::uint32_t>(count));
+    group.die_probability = std::max(group.die_probability, 0.03);
+  }
+}
+
 }  // namespace
 
 Settings Settings::draw(std::uint64_t seed) {
@@ -224,6 +234,8 @@ Settings Settings::draw(std::uint64_t seed) {
   draw_idempotence(idempotence, settings);
   Prng groups(runtime::simulated::derive_seed(seed, "settings.groups"));
   draw_groups(groups, settings);
+  Prng statics(runtime::simulated::derive_seed(seed, "settings.static members"));
+  draw_static_members(statics, settings);
   Prng scenario(runtime::simulated::derive_seed(seed, "settings.scenario"));
   settings.has_topic_worker = scenario.chance(0.6);
   settings.rounds = static_cast<std::uint32_t>(scenario.between(2, 4));
@@ -250,8 +262,8 @@ std::string Settings::describe() const {
     for (const auto& [key, value] : topic.configs) text += fmt::format(" {}={}", key, value);
   }
   for (const GroupPlan& group : groups) {
-    text += fmt::format("; {} of {} with {} members, session {} ms, rebalance {} ms", group.name,
-                        group.topic, group.members,
+    text += fmt::format("; {} of {} with {} members ({} static), session {} ms, rebalance {} ms",
+                        group.name, group.topic, group.members, group.static_members,
                         std::chrono::duration_cast<milliseconds>(group.session_timeout).count(),
                         std::chrono::duration_cast<milliseconds>(group.rebalance_timeout).count());
   }

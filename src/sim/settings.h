@@ -45,13 +45,14 @@ struct FetcherPlan {
 struct GroupPlan {
   std::string name;
   std::string topic;
-  std::int32_t partitions = 1;  ///< of the topic
-  std::uint32_t members = 1;    ///< 0: a client that is no member commits
+  std::int32_t partitions = 1;       ///< of the topic
+  std::uint32_t members = 1;         ///< 0: a client that is no member commits
+  std::uint32_t static_members = 0;  ///< of these
   runtime::Duration session_timeout{};
   runtime::Duration rebalance_timeout{};
   double slow_probability = 0;  ///< of a member that falls asleep, per step
   double leave_probability = 0;
-  double die_probability = 0;  ///< of one that goes without a word
+  double die_probability = 0;  ///< of one that goes without a word; a static one starts anew
 };
 
 struct Settings {

@@ -8,7 +8,7 @@ from suite import BUILD, ROOT, check
 PROGRAM = BUILD / "src" / "sim" / "gregor_sim"
 SANITIZED_TREE = ROOT / "build" / "asan"
 BUGS = ["acknowledge_before_write", "skip_tail_cut", "wrong_base_offset", "skip_directory_sync", "skip_producer_replay",
-        "lose_fetch_notice", "commit_unwritten", "keep_generation", "forget_at_load", "accept_old_commit"]
+        "lose_fetch_notice", "commit_unwritten", "keep_generation", "forget_at_load", "accept_old_commit", "accept_fenced"]
 
 
 def share_out(first, last, parts):
