@@ -14,12 +14,28 @@ namespace gregor::broker {
 namespace {
 
 constexpr std::string_view component = "groups";
-// Tombstones in one batch, so that it stays below max.message.bytes.
+// Tombstones in one batch where several will do, so that it stays below max.message.bytes. Each has
+// the names of its group and topic.
 constexpr std::size_t removed_at_once = 500;
+constexpr std::size_t removed_bytes_at_once = std::size_t{256} << 10;
+constexpr std::size_t removal_overhead_bytes = 32;
 
 model::Codec codec_of(const config::BrokerConfig& config) {
   return model::codec_from_bits(config.offsets_topic_compression_codec)
       .value_or(model::Codec::none);
+}
+
+// Those of `rest` whose removal fits into one batch: one at least.
+std::span<const model::TopicPartition> first_batch_of(std::span<const model::TopicPartition> rest,
+                                                      std::string_view group) {
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  while (count < std::min(rest.size(), removed_at_once)) {
+    bytes += group.size() + rest[count].topic.size() + removal_overhead_bytes;
+    if (count > 0 && bytes > removed_bytes_at_once) break;
+    ++count;
+  }
+  return rest.first(count);
 }
 
 // Of the partitions those that have an offset.
@@ -163,7 +179,7 @@ runtime::Task<ErrorCode> OffsetsPartition::remove_offsets(
   while (!rest.empty()) {
     GroupWrite what;
     what.group = id;
-    const auto some = rest.first(std::min(rest.size(), removed_at_once));
+    const auto some = first_batch_of(rest, id);
     add_removals(what, self->offsets_of(id), some);
     rest = rest.subspan(some.size());
     const ErrorCode error = co_await write(self, std::move(what));
@@ -174,19 +190,14 @@ runtime::Task<ErrorCode> OffsetsPartition::remove_offsets(
 
 runtime::Task<ErrorCode> OffsetsPartition::remove_group(std::shared_ptr<OffsetsPartition> self,
                                                         std::string id) {
-  std::vector<model::TopicPartition> partitions;
-  if (const auto* offsets = self->offsets_of(id)) partitions = offsets->partitions();
-  // The group's tombstone is written first, and at once: who joins a new group of this name from
-  // now on writes behind it.
+  // In one batch, so that no crash leaves a part of it; and at once, so that who joins a new group
+  // of this name from now on writes behind it.
   GroupWrite what;
   what.group = id;
-  const std::size_t some = std::min(partitions.size(), removed_at_once);
-  add_removals(what, self->offsets_of(id), std::span(partitions).first(some));
+  if (const auto* offsets = self->offsets_of(id))
+    add_removals(what, offsets, offsets->partitions());
   what.content = group::GroupRecord{id, std::nullopt};
-  const ErrorCode error = co_await write(self, std::move(what));
-  if (error != ErrorCode::none) co_return error;
-  partitions.erase(partitions.begin(), partitions.begin() + static_cast<std::ptrdiff_t>(some));
-  co_return co_await remove_offsets(self, id, std::move(partitions));
+  co_return co_await write(self, std::move(what));
 }
 
 const group::GroupOffsets* OffsetsPartition::offsets_of(std::string_view id) const {

@@ -67,7 +67,8 @@ class OffsetsPartition {
   /// @durable as a produce request with acks=all
   static runtime::Task<ErrorCode> write(std::shared_ptr<OffsetsPartition> self, GroupWrite what);
 
-  /// Removes all offsets of the group and the group itself, with tombstones.
+  /// Removes all offsets of the group and the group itself, with tombstones: all or nothing, also
+  /// over a crash. @errors as write; message_too_large: there are more of them than one batch takes
   static runtime::Task<ErrorCode> remove_group(std::shared_ptr<OffsetsPartition> self,
                                                std::string id);
   /// Removes offsets that are there; others are left out. In batches of bounded size.
