@@ -36,8 +36,18 @@ Result<std::vector<config::Listener>> Acceptor::bind(const std::vector<config::L
 }
 
 void Acceptor::start(ConnectionLimitSettings limits) {
-  quotas_.configure(std::move(limits));
+  quotas_.configure(std::move(limits), shard_.clock().now());
   for (auto& door : doors_) tasks_.spawn(accept_all(*door));
+}
+
+void Acceptor::configure(ConnectionLimitSettings limits) {
+  std::string spared;
+  for (const auto& listener : limits.listeners) {
+    if (listener.is_protected) spared = listener.name;
+  }
+  quotas_.configure(std::move(limits), shard_.clock().now());
+  wake_doors();
+  if (quotas_.excess() > 0) tasks_.spawn(stop_excess(std::move(spared)));
 }
 
 runtime::Task<void> Acceptor::accept_all(Door& door) {
@@ -58,7 +68,7 @@ runtime::Task<void> Acceptor::accept_all(Door& door) {
       continue;
     }
     deal(std::move(*socket), door.name);
-    if (quotas_.has_excess()) co_await stop_one_of_others(door);
+    if (quotas_.excess() > 0) co_await stop_one_of_others(door.name);
   }
 }
 
@@ -86,13 +96,22 @@ void Acceptor::refuse(const std::string& address, std::int64_t limit) {
             address, limit, held_back);
 }
 
-runtime::Task<void> Acceptor::stop_one_of_others(const Door& door) {
+runtime::Task<bool> Acceptor::stop_one_of_others(std::string but_not_of_listener) {
   for (std::uint32_t i = 0; i < shard_.count(); ++i) {
     const std::uint32_t target = next_shard_++ % shard_.count();
     ConnectionSet* set = connections_[target].get();
-    auto stop = [set, &door] { return stop_oldest(*set, door.name); };
+    auto stop = [set, &but_not_of_listener] { return stop_oldest(*set, but_not_of_listener); };
     const bool stopped = co_await runtime::call_on(shard_, runtime::ShardId(target), stop);
-    if (stopped) co_return;
+    if (stopped) co_return true;
+  }
+  co_return false;
+}
+
+// They count until they are closed, which is later.
+runtime::Task<void> Acceptor::stop_excess(std::string but_not_of_listener) {
+  for (std::int64_t count = quotas_.excess(); count > 0 && !stopping_; --count) {
+    const bool stopped = co_await stop_one_of_others(but_not_of_listener);
+    if (!stopped) co_return;
   }
 }
 

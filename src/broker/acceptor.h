@@ -27,6 +27,9 @@ class Acceptor {
   /// Takes connections from now on, within `limits`: what is above those of an address is closed,
   /// what is above the others waits.
   void start(ConnectionLimitSettings limits);
+  /// Other limits for the same listeners. Who waits is looked at again; of what is above
+  /// max.connections now those that were silent for longest are closed, as in Kafka.
+  void configure(ConnectionLimitSettings limits);
   /// A connection that was dealt out has been closed.
   void forget(const std::string& listener, const std::string& address);
   /// Ends when nothing is accepted any more.
@@ -40,7 +43,8 @@ class Acceptor {
   };
   runtime::Task<void> accept_all(Door& door);
   runtime::Task<void> wait_for_room(Door& door, ConnectionQuotas::Wait wait);
-  runtime::Task<void> stop_one_of_others(const Door& door);
+  runtime::Task<bool> stop_one_of_others(std::string but_not_of_listener);
+  runtime::Task<void> stop_excess(std::string but_not_of_listener);
   void refuse(const std::string& address, std::int64_t limit);
   void wake_doors();
   void deal(std::unique_ptr<runtime::AcceptedSocket> socket, const std::string& listener);

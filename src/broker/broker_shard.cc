@@ -4,31 +4,13 @@
 
 #include <utility>
 
+#include "broker/fetch_limits.h"
 #include "broker/groups/group_coordinator.h"
 #include "broker/groups/group_shard.h"
 #include "broker/groups/group_waits.h"
 #include "broker/served_api.h"
 
 namespace gregor::broker {
-namespace {
-
-// A shard's share of a limit of the broker; the first shards take what is left over.
-std::size_t share_of(std::int64_t limit, const runtime::Shard& shard) {
-  const std::int64_t count = shard.count();
-  return static_cast<std::size_t>(limit / count + (shard.id().value() < limit % count ? 1 : 0));
-}
-
-FetchSessionLimits session_limits(const config::BrokerConfig& config, const runtime::Shard& shard) {
-  FetchSessionLimits limits;
-  limits.sessions = share_of(config.max_incremental_fetch_session_cache_slots, shard);
-  limits.partitions = share_of(config.gregor_fetch_session_partitions_max, shard);
-  limits.shard = shard.id().value();
-  limits.shards = shard.count();
-  return limits;
-}
-
-}  // namespace
-
 BrokerShard::BrokerShard(runtime::Shard& shard, BrokerShared& shared)
     : shard_(shard),
       shared_(shared),

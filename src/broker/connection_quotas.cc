@@ -43,18 +43,29 @@ CreationRate::CreationRate(std::int64_t per_second) {
   interval_ = runtime::Duration(std::chrono::seconds(1)) / std::max<std::int64_t>(per_second, 1);
 }
 
+void CreationRate::change(std::int64_t per_second, runtime::Instant now) {
+  const runtime::Duration before = interval_;
+  const runtime::Duration ahead = due_ - now;
+  *this = CreationRate(per_second);
+  if (before.count() == 0 || ahead.count() <= 0) return;
+  due_ = now + interval_ * (ahead / before);
+}
+
 runtime::Instant CreationRate::next() const {
   return interval_.count() == 0 ? runtime::Instant{} : due_ - averaged_over + interval_;
 }
 
 void CreationRate::record(runtime::Instant now) { due_ = std::max(due_, now) + interval_; }
 
-void ConnectionQuotas::configure(ConnectionLimitSettings settings) {
+void ConnectionQuotas::configure(ConnectionLimitSettings settings, runtime::Instant now) {
+  GREGOR_ASSERT(listeners_.empty() || listeners_.size() == settings.listeners.size());
   settings_ = std::move(settings);
-  rate_ = CreationRate(settings_.creation_rate_max);
-  listeners_.clear();
-  for (const auto& listener : settings_.listeners)
-    listeners_.push_back({0, CreationRate(listener.creation_rate_max)});
+  rate_.change(settings_.creation_rate_max, now);
+  for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
+    if (i == listeners_.size())
+      listeners_.push_back({0, CreationRate(ConnectionLimitSettings::none)});
+    listeners_[i].rate.change(settings_.listeners[i].creation_rate_max, now);
+  }
 }
 
 std::size_t ConnectionQuotas::place_of(std::string_view listener) const {

@@ -2,6 +2,7 @@
 // come. Source: Kafka's ConnectionQuotas (max.connections and its relatives).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -41,6 +42,8 @@ struct ConnectionLimitSettings {
 class CreationRate {
  public:
   explicit CreationRate(std::int64_t per_second);
+  /// Another rate from now on; how many have come counts on.
+  void change(std::int64_t per_second, runtime::Instant now);
   /// When the next one may pass; in the past if it may now.
   [[nodiscard]] runtime::Instant next() const;
   void record(runtime::Instant now);
@@ -55,7 +58,8 @@ class CreationRate {
 /// Thread: shard 0.
 class ConnectionQuotas {
  public:
-  void configure(ConnectionLimitSettings settings);
+  /// Again for other limits of the same listeners: what is counted stays.
+  void configure(ConnectionLimitSettings settings, runtime::Instant now);
 
   struct Wait {
     std::string reason;                     ///< for people
@@ -70,8 +74,11 @@ class ConnectionQuotas {
   /// A counted connection has been closed.
   void forget(std::string_view listener, const std::string& address);
 
-  /// A protected listener took one above max.connections: one of another listener is to go.
-  [[nodiscard]] bool has_excess() const { return total_ > settings_.connections_max; }
+  /// So many above max.connections: a protected listener took them, or the limit was lowered. They
+  /// are to go, of other listeners.
+  [[nodiscard]] std::int64_t excess() const {
+    return std::max<std::int64_t>(total_ - settings_.connections_max, 0);
+  }
   [[nodiscard]] std::int64_t total() const { return total_; }
 
  private:

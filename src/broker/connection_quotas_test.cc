@@ -22,7 +22,7 @@ ConnectionLimitSettings two_listeners() {
 
 TEST(ConnectionQuotas, WithoutLimitsEverybodyComesIn) {
   ConnectionQuotas quotas;
-  quotas.configure(two_listeners());
+  quotas.configure(two_listeners(), start);
   for (int i = 0; i < 10000; ++i) {
     EXPECT_FALSE(quotas.check("A", start));
     EXPECT_FALSE(quotas.admit("A", "10.0.0.1", start));
@@ -34,7 +34,7 @@ TEST(ConnectionQuotas, AboveMaxConnectionsTheyWaitUntilOneLeaves) {
   auto settings = two_listeners();
   settings.connections_max = 2;
   ConnectionQuotas quotas;
-  quotas.configure(settings);
+  quotas.configure(settings, start);
   EXPECT_FALSE(quotas.admit("A", "a", start));
   EXPECT_FALSE(quotas.check("B", start));
   EXPECT_FALSE(quotas.admit("B", "b", start));
@@ -50,7 +50,7 @@ TEST(ConnectionQuotas, AListenerHasALimitOfItsOwn) {
   auto settings = two_listeners();
   settings.listeners[0].connections_max = 1;
   ConnectionQuotas quotas;
-  quotas.configure(settings);
+  quotas.configure(settings, start);
   EXPECT_FALSE(quotas.admit("A", "a", start));
   EXPECT_TRUE(quotas.check("A", start));
   EXPECT_FALSE(quotas.check("B", start));
@@ -61,13 +61,13 @@ TEST(ConnectionQuotas, BrokersComeInAboveTheTotalAndAnotherHasToGo) {
   settings.connections_max = 1;
   settings.listeners[1].is_protected = true;
   ConnectionQuotas quotas;
-  quotas.configure(settings);
+  quotas.configure(settings, start);
   EXPECT_FALSE(quotas.admit("A", "a", start));
   EXPECT_FALSE(quotas.check("B", start));
   EXPECT_FALSE(quotas.admit("B", "b", start));
-  EXPECT_TRUE(quotas.has_excess());
+  EXPECT_EQ(quotas.excess(), 1);
   quotas.forget("A", "a");
-  EXPECT_FALSE(quotas.has_excess());
+  EXPECT_EQ(quotas.excess(), 0);
 }
 
 TEST(ConnectionQuotas, DescriptorsOfTheLogsAreKeptFromBrokersToo) {
@@ -75,7 +75,7 @@ TEST(ConnectionQuotas, DescriptorsOfTheLogsAreKeptFromBrokersToo) {
   settings.by_descriptors_max = 1;
   settings.listeners[1].is_protected = true;
   ConnectionQuotas quotas;
-  quotas.configure(settings);
+  quotas.configure(settings, start);
   EXPECT_FALSE(quotas.admit("A", "a", start));
   EXPECT_THAT(quotas.check("B", start)->reason, HasSubstr("file descriptors"));
 }
@@ -85,7 +85,7 @@ TEST(ConnectionQuotas, AnAddressAboveItsLimitIsRefusedAndNotCounted) {
   settings.per_address_max = 2;
   settings.per_address = {{"10.0.0.9", 1}, {"::1", 3}};
   ConnectionQuotas quotas;
-  quotas.configure(settings);
+  quotas.configure(settings, start);
   const auto admitted = [&](const std::string& address) {
     int count = 0;
     while (!quotas.admit("A", address, start)) ++count;
@@ -104,7 +104,7 @@ TEST(ConnectionQuotas, TheRateIsAveragedOverTenSeconds) {
   auto settings = two_listeners();
   settings.creation_rate_max = 5;
   ConnectionQuotas quotas;
-  quotas.configure(settings);
+  quotas.configure(settings, start);
   int burst = 0;
   while (!quotas.check("A", start)) {
     EXPECT_FALSE(quotas.admit("A", "a", start));
@@ -123,12 +123,51 @@ TEST(ConnectionQuotas, TheRateOfAListenerHoldsForBrokersTheBrokersDoesNot) {
   settings.listeners[1].creation_rate_max = 2;
   settings.listeners[1].is_protected = true;
   ConnectionQuotas quotas;
-  quotas.configure(settings);
+  quotas.configure(settings, start);
   for (int i = 0; i < 20; ++i) {
     EXPECT_FALSE(quotas.check("B", start)) << i;
     EXPECT_FALSE(quotas.admit("B", "b", start));
   }
   EXPECT_TRUE(quotas.check("B", start));
+  EXPECT_FALSE(quotas.check("A", start));
+}
+
+TEST(ConnectionQuotas, OtherLimitsCountWhatIsThere) {
+  ConnectionQuotas quotas;
+  quotas.configure(two_listeners(), start);
+  for (const char* address : {"a", "a", "b"}) EXPECT_FALSE(quotas.admit("A", address, start));
+  auto settings = two_listeners();
+  settings.connections_max = 3;
+  settings.per_address_max = 2;
+  settings.listeners[0].connections_max = 3;
+  quotas.configure(settings, start);
+  EXPECT_THAT(quotas.check("B", start)->reason, HasSubstr("max.connections=3"));
+  quotas.forget("A", "b");
+  EXPECT_FALSE(quotas.check("A", start));
+  EXPECT_EQ(quotas.admit("A", "a", start).value(), 2);
+  EXPECT_FALSE(quotas.admit("A", "b", start));
+  EXPECT_THAT(quotas.check("A", start)->reason, HasSubstr("it has the 3 connections"));
+  settings.connections_max = 4;
+  settings.listeners[0].connections_max = ConnectionLimitSettings::none;
+  quotas.configure(settings, start);
+  EXPECT_FALSE(quotas.check("A", start));
+}
+
+TEST(ConnectionQuotas, AnotherRateCountsWhatHasCome) {
+  auto settings = two_listeners();
+  settings.creation_rate_max = 5;
+  ConnectionQuotas quotas;
+  quotas.configure(settings, start);
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(quotas.admit("A", "a", start));
+  EXPECT_TRUE(quotas.check("A", start));
+  settings.creation_rate_max = 10;
+  quotas.configure(settings, start);
+  int more = 0;
+  for (; !quotas.check("A", start); ++more) EXPECT_FALSE(quotas.admit("A", "a", start));
+  EXPECT_EQ(more, 50);
+  EXPECT_EQ(*quotas.check("A", start)->until - start, 100ms);
+  settings.creation_rate_max = ConnectionLimitSettings::none;
+  quotas.configure(settings, start);
   EXPECT_FALSE(quotas.check("A", start));
 }
 

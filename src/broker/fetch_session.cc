@@ -209,6 +209,14 @@ void FetchSessions::drop(Sessions::iterator session) {
   sessions_.erase(session);
 }
 
+void FetchSessions::set_limits(FetchSessionLimits limits) {
+  limits_ = limits;
+  while (sessions_.size() > limits_.sessions || partitions_ > limits_.partitions) {
+    drop(by_use_.begin()->second);
+    ++evictions_;
+  }
+}
+
 // @return false if none has to yield to the newcomer
 bool FetchSessions::evict(const Worth& newcomer, runtime::Instant now) {
   if (by_use_.empty()) return false;

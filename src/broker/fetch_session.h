@@ -140,6 +140,9 @@ class FetchSessions {
  public:
   explicit FetchSessions(FetchSessionLimits limits) : limits_(limits) {}
 
+  /// Other bounds from now on: of what is too much by them the sessions unused for longest go.
+  void set_limits(FetchSessionLimits limits);
+
   /// The shard that an id names, whether or not the session exists.
   [[nodiscard]] static std::uint32_t shard_of(std::int32_t id, std::uint32_t shards) {
     return static_cast<std::uint32_t>(id) % shards;

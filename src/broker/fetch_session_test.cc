@@ -266,6 +266,24 @@ TEST_F(FetchSessionsTest, PartitionsHaveALimitOfTheirOwn) {
   EXPECT_EQ(sessions.partitions(), 2u);
 }
 
+TEST_F(FetchSessionsTest, LowerLimitsEndTheStalestSessions) {
+  const std::int32_t stale = create(3);
+  now += 1s;
+  const std::int32_t used = create(3);
+  now += 1s;
+  const std::int32_t fresh = create(3);
+  sessions.set_limits({4, 6, 0, 1});
+  EXPECT_EQ(open(stale, 1).error, ErrorCode::fetch_session_id_not_found);
+  EXPECT_EQ(sessions.size(), 2U);
+  EXPECT_EQ(sessions.partitions(), 6U);
+  sessions.set_limits({1, 1000, 0, 1});
+  EXPECT_EQ(open(used, 1).error, ErrorCode::fetch_session_id_not_found);
+  EXPECT_EQ(open(fresh, 1).error, ErrorCode::none);
+  EXPECT_EQ(create(1), 0);
+  sessions.set_limits({2, 1000, 0, 1});
+  EXPECT_NE(create(1), 0);
+}
+
 TEST_F(FetchSessionsTest, WithoutSlotsThereAreNoSessions) {
   sessions = sessions_of(0);
   EXPECT_EQ(create(1), 0);

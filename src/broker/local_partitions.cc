@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "broker/fetch_limits.h"
 #include "broker/groups/group_coordinator.h"
 #include "config/topic_config_rules.h"
 #include "model/topic_name.h"
@@ -117,6 +118,7 @@ constexpr std::size_t configured_at_once = 100;
 runtime::Task<bool> set_broker_config(BrokerShard& shard,
                                       std::shared_ptr<const config::BrokerConfig> broker) {
   shard.set_config(broker);
+  shard.fetch_sessions().set_limits(session_limits(*broker, shard.shard()));
   const auto defaults = std::make_shared<const config::TopicConfig>(broker->topic_defaults);
   TopicSettings settings{defaults, nullptr};
   std::size_t made = 0;
@@ -346,6 +348,8 @@ runtime::Task<void> LocalPartitions::apply_broker_configs(config::DynamicConfigs
     const bool done = co_await runtime::call_on(shard_, target->shard().id(), set);
     GREGOR_ASSERT(done);
   }
+  shared_.producer_rules->ids_max = next->gregor_producer_ids_max;
+  if (config_changed_) config_changed_(*next);
 }
 
 // A deletion that a crash interrupted goes on before anything was opened.

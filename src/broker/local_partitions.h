@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/unique_function.h"
 #include "broker/broker_shard.h"
 #include "broker/partition_host.h"
 #include "storage/log_dirs.h"
@@ -43,6 +44,10 @@ class LocalPartitions final : public PartitionHost {
   runtime::Task<void> apply_topic_configs(
       std::string topic, std::shared_ptr<const model::ConfigEntries> configs) override;
   runtime::Task<void> apply_broker_configs(config::DynamicConfigs configs) override;
+  /// Called when all shards have the new configs of the broker. Set once.
+  void on_broker_config(UniqueFunction<void(const config::BrokerConfig&)> callback) {
+    config_changed_ = std::move(callback);
+  }
 
   /// Folders that were found at start and that nobody has asked for.
   [[nodiscard]] std::vector<model::TopicPartition> unclaimed() const;
@@ -78,6 +83,7 @@ class LocalPartitions final : public PartitionHost {
   bool has_unknown_ = false;
   std::size_t missing_ = 0;
   LoadProgress progress_;
+  UniqueFunction<void(const config::BrokerConfig&)> config_changed_;
 };
 
 }  // namespace gregor::broker

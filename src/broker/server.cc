@@ -172,6 +172,9 @@ Server::State::State(ServerOptions options)
     };
     connections_.push_back(std::make_unique<ConnectionSet>(*shared_.shards.back(), on_closed));
   }
+  partitions_.on_broker_config([this](const config::BrokerConfig& config) {
+    acceptor_.configure(connection_limits(config, connections_by_descriptors_));
+  });
 }
 
 runtime::Task<Result<ServerFacts>> Server::State::start() {
@@ -223,7 +226,7 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   pages_.set_scrub(*scrub_);
   scrub_->start();
   co_await on_every_shard(start_groups);
-  acceptor_.start(connection_limits(shared_.config, connections_by_descriptors_));
+  acceptor_.start(connection_limits(shared_.shards[0]->config(), connections_by_descriptors_));
   serving_ = true;
   pages_.set_phase(Phase::ready);
   co_return facts(store->cluster_id);

@@ -178,6 +178,29 @@ TEST(Dynamic, StoredValuesThatDoNotFitAreLeftOut) {
   EXPECT_THAT(laid.config.dynamic_own, IsEmpty());
 }
 
+TEST(Dynamic, ConnectionLimits) {
+  const BrokerConfig file = broker_with({});
+  auto laid = with_dynamic_configs(
+      file, {.own = {{"max.connections.per.ip", "4"}},
+             .of_all = {{"max.connections", "9"}, {"max.connections.per.ip.overrides", "::1:2"}}});
+  EXPECT_THAT(laid.warnings, IsEmpty());
+  EXPECT_EQ(laid.config.max_connections, 9);
+  EXPECT_EQ(laid.config.max_connections_per_ip, 4);
+  EXPECT_THAT(laid.config.connections_per_address, ElementsAre(std::pair("::1", 2)));
+  laid = with_dynamic_configs(file, {.own = {{"max.connections.per.ip", "0"}}, .of_all = {}});
+  EXPECT_THAT(laid.warnings, ElementsAre(HasSubstr("can be zero only if")));
+  EXPECT_EQ(laid.config.max_connections_per_ip, file.max_connections_per_ip);
+  const auto check = [&](const TopicOverrides& wanted) {
+    const auto checked = check_dynamic_configs(file, BrokerScope::all_brokers, wanted);
+    return checked ? ErrorCode::none : checked.error().code;
+  };
+  EXPECT_EQ(check({{"max.connections.per.ip.overrides", "127.0.0.1"}}), ErrorCode::invalid_request);
+  EXPECT_EQ(check({{"max.connections.per.ip", "0"}}), ErrorCode::invalid_request);
+  EXPECT_EQ(
+      check({{"max.connections.per.ip", "0"}, {"max.connections.per.ip.overrides", "127.0.0.1:3"}}),
+      ErrorCode::none);
+}
+
 TEST(Dynamic, OnlySomeKeysMayChange) {
   const BrokerConfig file = broker_with({});
   const auto check = [&](const TopicOverrides& wanted) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "config/connection_limits.h"
 #include "config/key_names.h"
 #include "config/option_tables.h"
 #include "config/option_value.h"
@@ -220,18 +221,6 @@ Result<void> check_relations(const BrokerConfig& config) {
       return fail(ErrorCode::invalid_config,
                   "log.retention.ms, .minutes, .hours must be -1 (unlimited) or at least 1");
     }
-  }
-  return {};
-}
-
-Result<void> derive_connection_limits(BrokerConfig& config) {
-  auto overrides = parse_limits_of_addresses(config.max_connections_per_ip_overrides);
-  if (!overrides) return fail(std::move(overrides.error()));
-  config.connections_per_address = std::move(*overrides);
-  if (config.max_connections_per_ip == 0 && config.connections_per_address.empty()) {
-    return fail(ErrorCode::invalid_config,
-                "max.connections.per.ip can be zero only if max.connections.per.ip.overrides is "
-                "set");
   }
   return {};
 }

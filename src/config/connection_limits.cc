@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/broker_config.h"
 #include "config/option_value.h"
 
 namespace gregor::config {
@@ -74,6 +75,18 @@ Result<LimitsOfAddresses> parse_limits_of_addresses(std::string_view text) {
     out[address] = *limit;
   }
   return out;
+}
+
+Result<void> derive_connection_limits(BrokerConfig& config) {
+  auto overrides = parse_limits_of_addresses(config.max_connections_per_ip_overrides);
+  if (!overrides) return fail(std::move(overrides.error()));
+  config.connections_per_address = std::move(*overrides);
+  if (config.max_connections_per_ip == 0 && config.connections_per_address.empty()) {
+    return fail(ErrorCode::invalid_config,
+                "max.connections.per.ip can be zero only if max.connections.per.ip.overrides is "
+                "set");
+  }
+  return {};
 }
 
 }  // namespace gregor::config

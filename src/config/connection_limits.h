@@ -23,6 +23,8 @@ using LimitsOfListeners = std::map<std::string, ListenerLimits, std::less<>>;
 /// By numeric address as the log shows it.
 using LimitsOfAddresses = std::map<std::string, std::int64_t, std::less<>>;
 
+struct BrokerConfig;
+
 /// A listener's name as it stands in keys: in lower case. Pure.
 [[nodiscard]] std::string key_form(std::string_view listener_name);
 
@@ -35,5 +37,9 @@ using LimitsOfAddresses = std::map<std::string, std::int64_t, std::less<>>;
 /// Reads max.connections.per.ip.overrides: "address:number,...". Pure.
 /// @errors invalid_config: not of that form. Kafka takes host names as well; here they are refused.
 [[nodiscard]] Result<LimitsOfAddresses> parse_limits_of_addresses(std::string_view text);
+
+/// Sets what follows from max.connections.per.ip and max.connections.per.ip.overrides.
+/// @errors invalid_config: the latter can't be read; nobody could connect
+[[nodiscard]] Result<void> derive_connection_limits(BrokerConfig& config);
 
 }  // namespace gregor::config

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "config/connection_limits.h"
 #include "config/key_names.h"
 #include "config/option_tables.h"
 
@@ -37,6 +38,16 @@ std::string refused(std::string_view what, const std::vector<std::string>& names
   return fmt::format("{}: Set({})", what, fmt::join(names, ", "));
 }
 
+// As all others they are left out if they do not fit, both of them.
+void overlay_connection_limits(const BrokerConfig& from_file, OverlaidConfig& out) {
+  auto derived = derive_connection_limits(out.config);
+  if (derived) return;
+  out.warnings.push_back("dynamic configs: " + derived.error().detail + "; ignored");
+  out.config.max_connections_per_ip = from_file.max_connections_per_ip;
+  out.config.max_connections_per_ip_overrides = from_file.max_connections_per_ip_overrides;
+  out.config.connections_per_address = from_file.connections_per_address;
+}
+
 }  // namespace
 
 bool is_dynamic(std::string_view name) {
@@ -52,6 +63,7 @@ OverlaidConfig with_dynamic_configs(const BrokerConfig& from_file, const Dynamic
   overlay(dynamic.own, "configs of this broker", out, own);
   out.config.dynamic_of_all = std::move(of_all);
   out.config.dynamic_own = std::move(own);
+  overlay_connection_limits(from_file, out);
   auto defaults = topic_defaults_of(out.config);
   if (defaults) {
     out.config.topic_defaults = std::move(*defaults);
@@ -91,6 +103,8 @@ Result<void> check_dynamic_configs(const BrokerConfig& from_file, BrokerScope sc
   }
   if (auto defaults = topic_defaults_of(changed); !defaults)
     return fail(ErrorCode::invalid_request, std::move(defaults.error().detail));
+  if (auto limits = derive_connection_limits(changed); !limits)
+    return fail(ErrorCode::invalid_request, std::move(limits.error().detail));
   return {};
 }
 
