@@ -10,8 +10,11 @@ FILES = {
     "configs": "retention.ms=123456789000\nsegment.bytes=3145728\n",
     "delete": '{"partitions": [{"topic": "words", "partition": 0, "offset": 3}, {"topic": "words", "partition": 1, "offset": -1}], "version": 1}',
     "delete-behind-the-end": '{"partitions": [{"topic": "words", "partition": 0, "offset": 99}], "version": 1}',
+    "delete-of-nobody": '{"partitions": [{"topic": "nobody", "partition": 0, "offset": 1}], "version": 1}',
     "delete-bad": '{"partitions": [{"topic": "words"}], "version": 1}',
     "elections": '{"partitions": [{"topic": "words", "partition": 0}, {"topic": "nobody", "partition": 0}]}',
+    # What is not there is asked for until the time is over.
+    "hurry": "request.timeout.ms=1000\ndefault.api.timeout.ms=2000\n",
     "offsets": '"words",0,3\n"words",2,5\n',
     "offsets-of-groups": '"old","words",0,4\n"old","words",1,2\n',
 }
@@ -199,6 +202,8 @@ def _groups():
         groups("reset offsets of all topics", reset, "--group", OLD, "--all-topics", "--to-latest", "--execute"),
         groups("reset offsets of all groups", reset, "--all-groups", "--all-topics", "--to-current", "--dry-run"),
         groups("reset offsets of an unknown topic", reset, "--group", OLD, "--topic", "nobody", "--to-earliest", "--execute"),
+        groups("reset offsets of an unknown partition", reset, "--group", OLD, "--topic", f"{WORDS}:99", "--to-earliest", "--execute",
+               "--timeout", 2000),
         resets("of a new group", "--to-earliest", group="fresh"),
         groups("describe the new group", describe, "--group", "fresh", kind="lines"),
         resets("of a group with members", "--to-earliest", group=MEMBERS),
@@ -222,8 +227,8 @@ def _groups():
 
 
 def _records():
-    def records(name, file):
-        return f"records: {name}", "kafka-delete-records", ["--offset-json-file", "{file:%s}" % file], "set"
+    def records(name, file, *words):
+        return f"records: {name}", "kafka-delete-records", ["--offset-json-file", "{file:%s}" % file, *words], "set"
 
     def dirs(name, *words, kind="lines"):
         return f"log dirs: {name}", "kafka-log-dirs", ["--describe", *words], kind
@@ -235,6 +240,7 @@ def _records():
         records("delete", "delete"),
         records("delete again", "delete"),
         records("delete behind the end", "delete-behind-the-end"),
+        records("delete those of an unknown topic", "delete-of-nobody", "--command-config", "{file:hurry}"),
         records("a bad file", "delete-bad"),
         ("records: the beginnings", "kafka-get-offsets", ["--topic", WORDS, "--time", "earliest"], "set"),
         ("records: lag of a group whose records are gone", "kafka-consumer-groups", ["--describe", "--group", MEMBERS], "set"),
