@@ -168,6 +168,12 @@ std::int64_t LocalPartitions::open_segments(storage::SegmentHeat heat) const {
   return count;
 }
 
+std::uint64_t LocalPartitions::opened_beyond_limit() const {
+  std::uint64_t count = 0;
+  for (const auto& of_shard : open_segments_) count += of_shard->beyond_count();
+  return count;
+}
+
 BrokerShard& LocalPartitions::owner(const model::TopicPartition& partition) {
   const auto count = static_cast<std::uint32_t>(shared_.shards.size());
   return *shared_.shards[owner_of(partition.topic, partition.partition, count).value()];

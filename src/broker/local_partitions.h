@@ -56,6 +56,8 @@ class LocalPartitions final : public PartitionHost {
   [[nodiscard]] const LoadProgress& progress() const { return progress_; }
   /// Segments whose files are open.
   [[nodiscard]] std::int64_t open_segments(storage::SegmentHeat heat) const;
+  /// How often one that is only read was opened beyond the limit of descriptors.
+  [[nodiscard]] std::uint64_t opened_beyond_limit() const;
   /// Flushes and closes all logs. @return false if one could not be closed in order.
   runtime::Task<bool> close_all();
   /// Folders of deleted partitions, to be removed later; those taken are forgotten here.

@@ -97,9 +97,9 @@ std::int64_t draw_broker(Prng& prng, Settings& settings) {
   set("replica.high.watermark.checkpoint.interval.ms", prng.between(100, 5'000));
   set("num.recovery.threads.per.data.dir", prng.between(1, 4));
   set("gregor.max.pipelined.requests", prng.between(1, 16));
-  // A few, more, as many as there are; and a scrub that never ends. With hardly any, readers of old
-  // records would be answered with nothing for longer than is judged here.
-  set("gregor.log.file.descriptors.max", std::array<int, 3>{240, 600, -1}[settings.seed % 3]);
+  // Hardly any, a few, more, as many as there are; and a scrub that never ends.
+  set("gregor.log.file.descriptors.max",
+      std::array<int, 5>{0, 60, 240, 600, -1}[settings.seed % 5]);
   set("gregor.scrub.interval.ms", 500);
   set("log.initial.task.delay.ms", settings.seed % 2 == 0 ? 100 : 30'000);
   settings.makes_topics = prng.chance(0.5);

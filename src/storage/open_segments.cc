@@ -28,7 +28,8 @@ OpenSegmentLimits OpenSegmentLimits::of_descriptors(std::int64_t descriptors_max
   GREGOR_ASSERT(descriptors_max >= 0 && shards > 0);
   const std::int64_t segments = descriptors_max / descriptors_of_segment / shards;
   const std::int64_t cold = std::max<std::int64_t>(segments / 4, 1);
-  return {std::max<std::int64_t>(segments - cold, 1), cold};
+  constexpr std::int64_t beyond_min = 64;
+  return {std::max<std::int64_t>(segments - cold, 1), cold, std::max(cold, beyond_min)};
 }
 
 void OpenSegments::Entry::drop() {
@@ -50,9 +51,14 @@ OpenSegments::SlotPointer OpenSegments::room_for_active() {
   return std::make_shared<Slot>(counts_, SegmentHeat::active);
 }
 
-OpenSegments::SlotPointer OpenSegments::room_for_cold() {
+OpenSegments::SlotPointer OpenSegments::room_for_cold(Wish& wish, runtime::Instant now) {
   close_some(SegmentHeat::cold);
-  return has_room(SegmentHeat::cold) ? std::make_shared<Slot>(counts_, SegmentHeat::cold) : nullptr;
+  if (!has_room(SegmentHeat::cold)) {
+    if (!wish || now - *wish > memory) wish = now;
+    if (now - *wish < patience || !has_room_beyond()) return nullptr;
+    ++beyond_count_;
+  }
+  return std::make_shared<Slot>(counts_, SegmentHeat::cold);
 }
 
 bool OpenSegments::cool(Entry& entry) {

@@ -5,12 +5,14 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <list>
 #include <memory>
 #include <optional>
 
 #include "model/ids.h"
+#include "runtime/clock.h"
 #include "storage/segment_files.h"
 
 namespace gregor::storage {
@@ -24,15 +26,20 @@ inline constexpr std::int64_t descriptors_of_segment = 3;
 struct OpenSegmentLimits {
   std::int64_t active = INT64_MAX;
   std::int64_t cold = INT64_MAX;
+  /// Cold ones that may be open beyond it, for readers that have waited.
+  std::int64_t beyond = INT64_MAX;
 
   /// The share of one shard: a quarter is for cold segments, and there is one of each at least.
+  /// Beyond it as many cold ones again, and 64 at least, may be open for a while.
   [[nodiscard]] static OpenSegmentLimits of_descriptors(std::int64_t descriptors_max,
                                                         std::int64_t shards);
 };
 
 /// A segment counts as open until the last reference to one of its files is gone: the log's, or
 /// that of a slice that is being sent. At the limit the one not used for longest is closed; it is
-/// opened again when it is needed.
+/// opened again when it is needed. What is being sent can't be closed: whoever has waited
+/// `patience` for a cold segment gets it beyond the limit, so that slow readers do not starve
+/// others.
 ///
 /// Thread: its shard; counts may be read, and files let go, on any. Held by shared_ptr: by the logs
 /// that use it.
@@ -52,6 +59,14 @@ class OpenSegments : public std::enable_shared_from_this<OpenSegments> {
   /// Room for one segment, while a reference to it is held.
   class Slot;
   using SlotPointer = std::shared_ptr<Slot>;
+
+  /// How long a cold segment is asked for in vain before it is opened beyond the limit.
+  static constexpr runtime::Duration patience = std::chrono::milliseconds(50);
+  /// For how long that holds for all who ask for this segment: one of them may have it, and others
+  /// make it be closed again, before the next one comes to it.
+  static constexpr runtime::Duration memory = std::chrono::seconds(1);
+  /// What is remembered of a segment for which there was no room: since when it is asked for.
+  using Wish = std::optional<runtime::Instant>;
 
  private:
   struct Node {
@@ -102,8 +117,9 @@ class OpenSegments : public std::enable_shared_from_this<OpenSegments> {
 
   /// Room for an active segment; closes others that are not in use if there are too many.
   [[nodiscard]] SlotPointer room_for_active();
-  /// Room for a cold one; nullptr: as many as may be open are being read just now.
-  [[nodiscard]] SlotPointer room_for_cold();
+  /// Room for a cold one; nullptr: as many as may be open are being read just now; ask again.
+  /// @param wish  of this segment; empty at first
+  [[nodiscard]] SlotPointer room_for_cold(Wish& wish, runtime::Instant now);
   /// An active segment that is open becomes a cold one. @return false if there is no room for it
   [[nodiscard]] bool cool(Entry& entry);
 
@@ -114,6 +130,8 @@ class OpenSegments : public std::enable_shared_from_this<OpenSegments> {
 
   /// Segments that are open. Thread: any.
   [[nodiscard]] std::int64_t open_count(SegmentHeat heat) const { return count(heat).load(); }
+  /// Cold segments that were opened beyond the limit so far. Thread: any.
+  [[nodiscard]] std::uint64_t beyond_count() const { return beyond_count_.load(); }
 
  private:
   [[nodiscard]] std::atomic<std::int64_t>& count(SegmentHeat heat) const {
@@ -125,12 +143,16 @@ class OpenSegments : public std::enable_shared_from_this<OpenSegments> {
   [[nodiscard]] bool has_room(SegmentHeat heat) const {
     return count(heat) < (heat == SegmentHeat::active ? limits_.active : limits_.cold);
   }
+  [[nodiscard]] bool has_room_beyond() const {
+    return count(SegmentHeat::cold) - limits_.cold < limits_.beyond;
+  }
   void close_some(SegmentHeat heat);
 
   const OpenSegmentLimits limits_;
   const std::shared_ptr<Counts> counts_;  // slots may live longer
   Nodes active_;
   Nodes cold_;
+  std::atomic<std::uint64_t> beyond_count_{0};
 };
 
 class OpenSegments::Slot {

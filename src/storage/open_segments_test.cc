@@ -25,7 +25,8 @@ class FakeLog : public OpenSegments::Owner {
   explicit FakeLog(std::shared_ptr<OpenSegments> home) : home_(std::move(home)) {}
   virtual ~FakeLog() = default;
   bool open(std::int64_t base, SegmentHeat heat) {
-    auto slot = heat == SegmentHeat::cold ? home_->room_for_cold() : home_->room_for_active();
+    auto slot = heat == SegmentHeat::cold ? home_->room_for_cold(wishes_[base], now)
+                                          : home_->room_for_active();
     if (!slot) return false;
     entries_[base] = home_->add(*this, Offset(base), slot);
     return true;
@@ -39,9 +40,11 @@ class FakeLog : public OpenSegments::Owner {
   OpenSegments::Entry& entry(std::int64_t base) { return entries_.at(base); }
 
   bool is_busy = false;
+  runtime::Instant now{};
 
  private:
   std::shared_ptr<OpenSegments> home_;
+  std::map<std::int64_t, OpenSegments::Wish> wishes_;
   std::map<std::int64_t, OpenSegments::Entry> entries_;
 };
 
@@ -55,6 +58,8 @@ TEST(OpenSegmentsTest, shares_of_a_limit) {
   EXPECT_EQ(limits.cold, 5);
   EXPECT_EQ(OpenSegmentLimits::of_descriptors(0, 4).active, 1);
   EXPECT_EQ(OpenSegmentLimits::of_descriptors(0, 4).cold, 1);
+  EXPECT_EQ(OpenSegmentLimits::of_descriptors(0, 4).beyond, 64);
+  EXPECT_EQ(OpenSegmentLimits::of_descriptors(12'000, 1).beyond, 1000);
 }
 
 TEST(OpenSegmentsTest, those_not_used_for_longest_are_closed) {
@@ -95,7 +100,8 @@ TEST(OpenSegmentsTest, what_is_being_sent_counts_until_it_is_let_go) {
   test::RealHost host;
   SegmentFiles files;
   {
-    auto slot = home->room_for_cold();
+    OpenSegments::Wish wish;
+    auto slot = home->room_for_cold(wish, {});
     ASSERT_NE(slot, nullptr);
     auto made = create_segment_files(host.files(), {folder.path(), Offset(0)});
     ASSERT_TRUE(made.has_value());
@@ -107,6 +113,53 @@ TEST(OpenSegmentsTest, what_is_being_sent_counts_until_it_is_let_go) {
   files = {};
   EXPECT_EQ(home->open_count(SegmentHeat::cold), 0);
   EXPECT_TRUE(log.open(0, SegmentHeat::cold));
+}
+
+TEST(OpenSegmentsTest, who_has_waited_gets_a_cold_one_beyond_the_limit) {
+  const auto home = std::make_shared<OpenSegments>(OpenSegmentLimits{1, 1, 2});
+  FakeLog holder(home);
+  ASSERT_TRUE(holder.open(0, SegmentHeat::cold));
+  holder.is_busy = true;
+  FakeLog log(home);
+  log.is_busy = true;
+  EXPECT_FALSE(log.open(0, SegmentHeat::cold));
+  log.now += OpenSegments::patience / 2;
+  EXPECT_FALSE(log.open(0, SegmentHeat::cold));
+  EXPECT_FALSE(log.open(1, SegmentHeat::cold));  // asked for just now
+  log.now += OpenSegments::patience / 2;
+  EXPECT_TRUE(log.open(0, SegmentHeat::cold));
+  EXPECT_FALSE(log.open(1, SegmentHeat::cold));
+  EXPECT_EQ(home->beyond_count(), 1u);
+  log.now += OpenSegments::patience;
+  EXPECT_TRUE(log.open(1, SegmentHeat::cold));
+  // There is an end to it, or slow readers would take all descriptors of the process.
+  EXPECT_FALSE(log.open(2, SegmentHeat::cold));
+  log.now += 10 * OpenSegments::patience;
+  EXPECT_FALSE(log.open(2, SegmentHeat::cold));
+  EXPECT_EQ(home->open_count(SegmentHeat::cold), 3);
+  // It goes back to the limit as soon as they are let go.
+  holder.is_busy = log.is_busy = false;
+  EXPECT_TRUE(log.open(2, SegmentHeat::cold));
+  EXPECT_EQ(home->open_count(SegmentHeat::cold), 1);
+  EXPECT_EQ(home->beyond_count(), 2u);
+}
+
+TEST(OpenSegmentsTest, all_who_wait_for_the_same_segment_have_waited) {
+  const auto home = std::make_shared<OpenSegments>(OpenSegmentLimits{1, 1, 2});
+  FakeLog holder(home);
+  ASSERT_TRUE(holder.open(0, SegmentHeat::cold));
+  holder.is_busy = true;
+  FakeLog log(home);
+  EXPECT_FALSE(log.open(0, SegmentHeat::cold));
+  log.now += OpenSegments::patience;
+  EXPECT_TRUE(log.open(0, SegmentHeat::cold));
+  // It is closed again before the second one who waited comes to it.
+  ASSERT_TRUE(log.close_segment(Offset(0)));
+  log.now += std::chrono::milliseconds(2);
+  EXPECT_TRUE(log.open(0, SegmentHeat::cold));
+  ASSERT_TRUE(log.close_segment(Offset(0)));
+  log.now += 2 * OpenSegments::memory;
+  EXPECT_FALSE(log.open(0, SegmentHeat::cold));
 }
 
 TEST(OpenSegmentsTest, an_active_one_becomes_cold_if_there_is_room) {
@@ -171,12 +224,23 @@ class LogsUnderALimit : public ::testing::Test {
     PartitionLog& of = *logs_[static_cast<std::size_t>(log)];
     return host_.wait(of.read({Offset(from), of.log_end(), 1, true}));
   }
+  /// Tries again while others hold the segments that may be open: a sync holds those that it syncs.
+  Result<ReadResult> read_patiently(int log, std::int64_t from) {
+    for (;;) {
+      auto found = read(log, from);
+      if (found || !is_out_of_descriptors(found.error())) return found;
+      auto& shard = host_.shard();
+      host_.wait_for(
+          runtime::sleep_until(shard, shard.clock().now() + std::chrono::milliseconds(1)));
+    }
+  }
   /// Beyond it: ends of logs that are at work (their roll is synced in the pool, which has two
-  /// threads), and what these threads open for a moment.
+  /// threads), what these threads open for a moment, and what was waited for.
   void expect_within_the_limit() {
+    const auto beyond = static_cast<std::int64_t>(home_->beyond_count());
     EXPECT_LE(home_->open_count(SegmentHeat::active), 2 + 2);
-    EXPECT_LE(home_->open_count(SegmentHeat::cold), 2);
-    EXPECT_LE(open_descriptors() - before_, (2 + 2 + 2 + 2) * descriptors_of_segment);
+    EXPECT_LE(home_->open_count(SegmentHeat::cold), 2 + beyond);
+    EXPECT_LE(open_descriptors() - before_, (2 + 2 + 2 + 2 + beyond) * descriptors_of_segment);
   }
   void flush_all() {
     for (auto& log : logs_) ASSERT_TRUE(host_.wait(log->flush()).has_value());
@@ -194,7 +258,7 @@ TEST_F(LogsUnderALimit, all_is_read_while_all_are_appended_to) {
     append_to_all();
     for (int log = 0; log < log_count; ++log) {
       for (const std::int64_t from : {0, i / 2, i}) {
-        const auto found = read(log, from);
+        const auto found = read_patiently(log, from);
         ASSERT_TRUE(found.has_value()) << found.error().detail;
         ASSERT_EQ(found->slices.size(), 1u);
         ASSERT_EQ(found->first, Offset(from));
@@ -221,6 +285,36 @@ TEST_F(LogsUnderALimit, slices_that_are_kept_leave_no_room_for_others_until_they
   EXPECT_EQ(kept[1]->slices.size(), 1u);
   kept.clear();
   EXPECT_TRUE(read(2, 0).has_value());
+}
+
+TEST(ReadersOfOldSegments, are_not_starved_by_others_that_keep_what_they_were_given) {
+  test::SimulatedHost host;
+  host.limit_open_segments(with_limits(1, 1));
+  ASSERT_TRUE(host.open(test::small_config()).has_value());
+  for (int i = 0; i < 12; ++i) {
+    ASSERT_TRUE(host.append(make_batch({.value_bytes = 700})).has_value());
+  }
+  ASSERT_TRUE(host.wait(host.log().flush()).has_value());
+  ASSERT_GT(host.log().segment_count(), 3u);
+  const auto read = [&host](std::int64_t from) {
+    return host.wait(host.log().read({Offset(from), Offset(12), 1, true}));
+  };
+  const auto kept = read(0);
+  ASSERT_TRUE(kept.has_value()) << kept.error().detail;
+  for (const std::int64_t from : {4, 8}) {
+    const auto refused = read(from);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_TRUE(is_out_of_descriptors(refused.error()));
+    host.settle(OpenSegments::patience);
+    const auto found = read(from);
+    ASSERT_TRUE(found.has_value()) << found.error().detail;
+    EXPECT_EQ(found->first, Offset(from));
+  }
+  // A lookup by time waits by itself.
+  ASSERT_TRUE(host.log().release_files());
+  const auto looked_up =
+      host.wait(host.log().offset_for_time(model::TimestampMs(1000), Offset(12)));
+  EXPECT_TRUE(looked_up.has_value()) << looked_up.error().detail;
 }
 
 TEST(OutOfDescriptors, a_sync_that_can_not_open_its_file_is_made_up_for) {

@@ -298,9 +298,10 @@ Task<Result<void>> PartitionLog::State::open_inactive(std::size_t index) {
     auto waiting = opened_.wait();
     co_await waiting;
   }
-  const Segment* wanted = find_segment(where.base);
+  Segment* const wanted = find_segment(where.base);
   if (wanted == nullptr || wanted->files.is_open()) co_return Result<void>();
-  OpenSegments::SlotPointer slot = open_segments_->room_for_cold();
+  OpenSegments::SlotPointer slot =
+      open_segments_->room_for_cold(wanted->wish, shard_.clock().now());
   if (!slot) {
     co_return fail(
         ErrorCode::kafka_storage_error,

@@ -40,6 +40,7 @@ struct Segment {
   std::uint64_t size_bytes = 0;  ///< written and readable
   SegmentFiles files;
   OpenSegments::Entry entry;         ///< held while the files are open
+  OpenSegments::Wish wish;           ///< for room to open it
   std::uint32_t offset_entries = 0;  ///< in the index files; valid if they are open
   std::uint32_t time_entries = 0;
   std::optional<TimeEntry> largest_time;  ///< of a segment that no longer grows, once it is known

@@ -61,6 +61,9 @@ class SimulatedHost {
   void set_producer_rules(std::shared_ptr<ProducerRules> rules) {
     producer_rules_ = std::move(rules);
   }
+  void limit_open_segments(std::shared_ptr<OpenSegments> limit) {
+    open_segments_ = std::move(limit);
+  }
   /// Opens the log dirs and loads the partition, which is made if it is not there.
   [[nodiscard]] Result<void> open(std::shared_ptr<const config::TopicConfig> config) {
     auto dirs = LogDirs::open(node_.file_system(), {paths_, 1, producer_rules_});
@@ -74,6 +77,7 @@ class SimulatedHost {
     if (!loaded) return fail(std::move(loaded.error()));
     loaded_ = **loaded;
     loaded_.last.reset();  // a copy would keep the files open
+    (*loaded)->open_segments = open_segments_;
     log_ = std::make_unique<PartitionLog>(shard(), std::move(**loaded));
     return {};
   }
@@ -156,6 +160,7 @@ class SimulatedHost {
   sim::Node& node_;
   const std::vector<std::string> paths_;
   std::shared_ptr<ProducerRules> producer_rules_;
+  std::shared_ptr<OpenSegments> open_segments_;
   std::unique_ptr<LogDirs> dirs_;
   std::unique_ptr<PartitionLog> log_;
   LoadedLog loaded_;

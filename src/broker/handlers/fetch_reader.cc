@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "storage/dir_health.h"
+#include "storage/open_segments.h"
 
 namespace gregor::broker {
 namespace {
@@ -92,20 +93,27 @@ FetchAnswer read_failed(const FetchPart& part, const Error& error) {
   return failed(error.code);
 }
 
-// As many old segments as may be open are being sent just now: until then it is tried again.
+// As many old segments as may be open are being sent just now: until then it is tried again. What
+// is asked for in vain for storage::OpenSegments::patience is opened all the same.
 constexpr std::chrono::milliseconds room_pause{5};
 constexpr std::chrono::milliseconds room_wait_max{100};
+static_assert(room_wait_max > storage::OpenSegments::patience + room_pause);
 
+// @param room_deadline  of the whole visit, from its first refusal on; nullptr: this one doesn't
+// wait
 runtime::Task<void> read(runtime::Shard& shard, const Reading& reading, FetchPart& part,
-                         runtime::Instant room_deadline) {
+                         std::optional<runtime::Instant>* room_deadline) {
   storage::PartitionLog& log = reading.partition->log();
   FetchAnswer& answer = part.answer;
   auto data = co_await log.read(reading.request);
   while (!data && storage::is_out_of_descriptors(data.error())) {
     // Nothing yet: the client asks again.
     part.lacks_room = true;
-    if (shard.clock().now() >= room_deadline) co_return;
-    co_await runtime::sleep_until(shard, shard.clock().now() + room_pause);
+    if (room_deadline == nullptr) co_return;
+    const runtime::Instant now = shard.clock().now();
+    if (!*room_deadline) *room_deadline = now + room_wait_max;
+    if (now >= **room_deadline) co_return;
+    co_await runtime::sleep_until(shard, now + room_pause);
     data = co_await log.read(reading.request);
   }
   part.lacks_room = false;
@@ -141,15 +149,14 @@ bool has_moved(const FetchPart& part) {
 runtime::Task<void> read_parts(BrokerShard& shard, std::span<FetchPart* const> parts,
                                FetchRange range, std::optional<NoticeOrder> order) {
   bool is_empty = true;
-  const runtime::Instant began = shard.shard().clock().now();
+  std::optional<runtime::Instant> room_deadline;
   for (FetchPart* const part : parts) {
     if (range == FetchRange::all || has_moved(*part)) {
       const Reading reading = begin_reading(shard, *part);
       part->lacks_room = false;
       if (reading.is_due && !read_at_hand(reading, *part, part->answer)) {
         // Who has something to answer does not wait: what it has takes room itself.
-        const auto patience = is_empty ? began + room_wait_max : began;
-        co_await read(shard.shard(), reading, *part, patience);
+        co_await read(shard.shard(), reading, *part, is_empty ? &room_deadline : nullptr);
       }
       part->seen = part->answer.high_watermark;
     }

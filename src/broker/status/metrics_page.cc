@@ -206,6 +206,10 @@ void write_open_segments(MetricsWriter& out, const MetricsFacts& facts) {
              "Segments whose three files are open, by kind.");
   out.sample({{"kind", "active"}}, static_cast<double>(facts.active_segments_open));
   out.sample({{"kind", "cold"}}, static_cast<double>(facts.cold_segments_open));
+  counter(
+      out, "gregor_log_segments_opened_beyond_limit_total",
+      "Cold segments opened beyond gregor.log.file.descriptors.max, for readers that had waited.",
+      facts.segments_beyond_limit);
 }
 
 void write_scrub(MetricsWriter& out, const ScrubFigures& figures) {

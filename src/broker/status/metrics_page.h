@@ -25,6 +25,7 @@ struct MetricsFacts {
   ScrubFigures scrub;
   std::int64_t active_segments_open = 0;
   std::int64_t cold_segments_open = 0;
+  std::uint64_t segments_beyond_limit = 0;
   std::size_t http_connections = 0;
   std::map<unsigned, std::uint64_t> http_answers;  ///< by status
 };

@@ -202,6 +202,7 @@ runtime::Task<http::Response> StatusPages::metrics(const http::Request& request)
   if (scrub_ != nullptr) facts.scrub = scrub_->figures();
   facts.active_segments_open = sources_.partitions.open_segments(storage::SegmentHeat::active);
   facts.cold_segments_open = sources_.partitions.open_segments(storage::SegmentHeat::cold);
+  facts.segments_beyond_limit = sources_.partitions.opened_beyond_limit();
   facts.log_dirs = states_of(sources_.shared.log_dirs);
   if (server_ != nullptr) {
     facts.http_connections = server_->connections();
