@@ -78,12 +78,11 @@ Written write_log(runtime::FileSystem& files, const std::string& folder, std::ui
       }
       take(writer.add(take(builder.finish())));
     }
-    auto made = take(writer.finish({}));
+    auto made = take(writer.finish({}, 0));
     made.replaced = {base};
     written.bytes += made.size_bytes;
     written.request.segments.push_back({base, made.size_bytes});
-    const auto swapped = storage::swap_in(files, folder, made);
-    take(swapped.done);
+    take(storage::SegmentSwap(files, folder, made).run().done);
   }
   written.request.end = model::Offset(offset);
   return written;
@@ -119,9 +118,10 @@ int main(int argc, char** argv) {
     const auto progress = take(job.step(4u << 20));
     if (progress == storage::CleaningJob::Progress::done) break;
     if (progress != storage::CleaningJob::Progress::segment_ready) continue;
-    const auto swapped = storage::swap_in(files, folder, job.take_segment());
-    take(swapped.done);
-    for (const auto& path : swapped.deleted) take(files.remove(path));
+    const auto segment = job.take_segment();
+    storage::SegmentSwap swap(files, folder, segment);
+    take(swap.run().done);
+    for (const auto& path : swap.take_deleted()) take(files.remove(path));
   }
   const double cpu = cpu_seconds() - cpu_began;
   const double time = now_seconds() - began;

@@ -1,7 +1,6 @@
 #include "broker/compaction.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <utility>
 
@@ -15,13 +14,6 @@ constexpr std::string_view component = "cleaner";
 
 // So many partitions are asked before the shard's other messages get their turn.
 constexpr std::size_t asked_at_once = 64;
-
-/// What may be better next time, without anybody's doing.
-bool is_passing(const Error& error) {
-  return error.code == ErrorCode::operation_not_attempted ||
-         error.code == ErrorCode::offset_out_of_range || error.os_error == ENOSPC ||
-         error.os_error == EDQUOT;
-}
 
 }  // namespace
 
@@ -201,7 +193,7 @@ void Compaction::note(const Candidate& chosen, Cleaned cleaned, runtime::Duratio
   resting_[facts.partition] = shard_.clock().now() + backoff;
   if (error.code == ErrorCode::operation_not_attempted) return;
   ++figures_.failed;
-  if (is_passing(error)) {
+  if (storage::may_be_cleaned_later(error)) {
     log::warn(component, "{}: could not be compacted, it will be tried again: {}", name,
               error.detail);
     return;

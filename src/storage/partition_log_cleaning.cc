@@ -21,6 +21,8 @@ namespace {
 
 // Deleting segments, which takes the same turn, is a matter of milliseconds.
 constexpr std::chrono::milliseconds reshaping_nap(20);
+// How long a swap that has begun waits for a descriptor.
+constexpr std::chrono::seconds swap_patience(30);
 
 /// What is true while it lives.
 class Flag {
@@ -168,13 +170,21 @@ Task<Result<std::vector<std::string>>> PartitionLog::State::replace_segments(
     co_return fail(std::move(settled.error()));
   }
   s.is_opening_ = s.is_replacing_ = true;
-  auto work = [&s, &cleaned] { return swap_in(s.files_, s.directory, cleaned); };
-  auto swapping = runtime::offload(s.shard_, std::move(work));
-  auto swapped = co_await std::move(swapping);
+  SegmentSwap swap(s.files_, s.directory, cleaned);
+  SwapOutcome swapped;
+  const runtime::Instant patience = s.shard_.clock().now() + swap_patience;
+  for (;;) {
+    auto work = [&swap] { return swap.run(); };
+    auto swapping = runtime::offload(s.shard_, std::move(work));
+    swapped = co_await std::move(swapping);
+    if (!swapped.may_go_on || s.shard_.clock().now() >= patience) break;
+    auto napping = runtime::sleep_until(s.shard_, s.shard_.clock().now() + reshaping_nap);
+    co_await std::move(napping);
+  }
   if (swapped.done) s.apply_replacement(cleaned);
   s.is_opening_ = s.is_replacing_ = false;
   s.opened_.wake_all();
-  if (swapped.done) co_return std::move(swapped.deleted);
+  if (swapped.done) co_return swap.take_deleted();
   if (swapped.is_halfway) s.fail_for_good(swapped.done.error(), "swapping in a cleaned segment");
   co_return fail(std::move(swapped.done.error()));
 }

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "storage/dir_health.h"
 #include "storage/file_names.h"
 #include "storage/small_file.h"
 
@@ -14,91 +15,6 @@ namespace {
 constexpr std::array segment_suffixes{names::offset_index_suffix, names::time_index_suffix,
                                       names::transaction_index_suffix, names::log_suffix};
 
-/// One swap, step by step.
-class Swap {
- public:
-  Swap(runtime::FileSystem& files, const std::string& directory, const CleanedSegment& cleaned)
-      : files_(files), directory_(directory), cleaned_(cleaned) {}
-
-  SwapOutcome run() {
-    SwapOutcome outcome;
-    outcome.done = commit();
-    if (!outcome.done) {
-      outcome.is_halfway = !undo();
-      return outcome;
-    }
-    outcome.done = replace(outcome.deleted);
-    outcome.is_halfway = !outcome.done;
-    return outcome;
-  }
-
- private:
-  [[nodiscard]] std::string path(model::Offset base, std::string_view suffix) const {
-    return join_path(directory_, segment_file_name(base, suffix));
-  }
-  [[nodiscard]] std::string named(std::string_view suffix, std::string_view state) const {
-    return path(cleaned_.base(), suffix).append(state);
-  }
-  [[nodiscard]] bool has(std::string_view suffix) const {
-    return suffix != names::transaction_index_suffix || cleaned_.aborted_count > 0;
-  }
-
-  /// Once this is on the disk, a crash ends with the new segment.
-  Result<void> commit() {
-    // An index whose entry got lost would leave a .swap that looks complete.
-    if (auto synced = sync_entries(files_, directory_); !synced) return synced;
-    for (const auto suffix : segment_suffixes) {
-      if (!has(suffix)) continue;
-      auto renamed =
-          files_.rename(named(suffix, names::cleaned_suffix), named(suffix, names::swap_suffix));
-      if (!renamed) return renamed;
-    }
-    return sync_entries(files_, directory_);
-  }
-
-  /// @return true if nothing of the new segment is left
-  bool undo() {
-    for (const auto suffix : segment_suffixes) {
-      if (!files_.remove(named(suffix, names::swap_suffix))) return false;
-      if (!files_.remove(named(suffix, names::cleaned_suffix))) return false;
-    }
-    return sync_entries(files_, directory_).has_value();
-  }
-
-  Result<void> retire(model::Offset base, std::string_view suffix,
-                      std::vector<std::string>& deleted) {
-    const std::string from = path(base, suffix);
-    std::string to = from + std::string(names::deleted_suffix);
-    const auto renamed = files_.rename(from, to);
-    if (!renamed && renamed.error().os_error == ENOENT) return {};
-    if (renamed) deleted.push_back(std::move(to));
-    return renamed;
-  }
-
-  Result<void> replace(std::vector<std::string>& deleted) {
-    for (const auto base : cleaned_.replaced) {
-      for (const auto suffix : segment_suffixes) {
-        if (auto retired = retire(base, suffix, deleted); !retired) return retired;
-      }
-      if (base == cleaned_.base()) continue;
-      if (auto retired = retire(base, names::snapshot_suffix, deleted); !retired) return retired;
-    }
-    // The new .log must not have its name while an old one that it covers has its own.
-    if (auto synced = sync_entries(files_, directory_); !synced) return synced;
-    for (const auto suffix : segment_suffixes) {
-      if (!has(suffix)) continue;
-      auto renamed =
-          files_.rename(named(suffix, names::swap_suffix), path(cleaned_.base(), suffix));
-      if (!renamed) return renamed;
-    }
-    return sync_entries(files_, directory_);
-  }
-
-  runtime::FileSystem& files_;
-  const std::string& directory_;
-  const CleanedSegment& cleaned_;
-};
-
 }  // namespace
 
 std::string cleaned_path(const std::string& directory, model::Offset base,
@@ -106,9 +22,84 @@ std::string cleaned_path(const std::string& directory, model::Offset base,
   return join_path(directory, segment_file_name(base, suffix)).append(names::cleaned_suffix);
 }
 
-SwapOutcome swap_in(runtime::FileSystem& files, const std::string& directory,
-                    const CleanedSegment& cleaned) {
-  return Swap(files, directory, cleaned).run();
+std::string SegmentSwap::named(std::string_view suffix, std::string_view state) const {
+  return join_path(directory_, segment_file_name(cleaned_.base(), suffix)).append(state);
+}
+
+SwapOutcome SegmentSwap::run() {
+  SwapOutcome outcome;
+  while (next_ != Step::done) {
+    outcome.done = perform(next_);
+    if (!outcome.done) break;
+    next_ = static_cast<Step>(static_cast<std::uint8_t>(next_) + 1);
+  }
+  if (outcome.done) return outcome;
+  if (next_ > Step::sync_made && is_out_of_descriptors(outcome.done.error())) {
+    // Only a sync of the directory needs one, and it can be repeated.
+    outcome.is_halfway = outcome.may_go_on = true;
+  } else {
+    outcome.is_halfway = next_ > Step::sync_swaps || !undo();
+  }
+  return outcome;
+}
+
+Result<void> SegmentSwap::perform(Step step) {
+  switch (step) {
+    case Step::sync_made:
+    case Step::sync_swaps:
+    case Step::sync_old:
+    case Step::sync_new:
+      return sync_entries(files_, directory_);
+    case Step::name_swaps:
+      return rename_all(names::cleaned_suffix, names::swap_suffix);
+    case Step::retire_old:
+      return retire_all();
+    case Step::name_new:
+      return rename_all(names::swap_suffix, "");
+    case Step::done:
+      break;
+  }
+  return {};
+}
+
+Result<void> SegmentSwap::rename_all(std::string_view from, std::string_view to) {
+  for (const auto suffix : segment_suffixes) {
+    if (suffix == names::transaction_index_suffix && cleaned_.aborted_count == 0) continue;
+    if (auto renamed = files_.rename(named(suffix, from), named(suffix, to)); !renamed) {
+      return renamed;
+    }
+  }
+  return {};
+}
+
+/// @return true if nothing of the new segment is left
+bool SegmentSwap::undo() {
+  for (const auto suffix : segment_suffixes) {
+    if (!files_.remove(named(suffix, names::swap_suffix))) return false;
+    if (!files_.remove(named(suffix, names::cleaned_suffix))) return false;
+  }
+  // Nothing had its last name yet: the entries may as well go to the disk later.
+  return next_ == Step::sync_made || sync_entries(files_, directory_).has_value();
+}
+
+Result<void> SegmentSwap::retire(model::Offset base, std::string_view suffix) {
+  const std::string from = join_path(directory_, segment_file_name(base, suffix));
+  std::string to = from + std::string(names::deleted_suffix);
+  const auto renamed = files_.rename(from, to);
+  if (!renamed && renamed.error().os_error == ENOENT) return {};
+  if (renamed) deleted_.push_back(std::move(to));
+  return renamed;
+}
+
+Result<void> SegmentSwap::retire_all() {
+  for (const auto base : cleaned_.replaced) {
+    for (const auto suffix : segment_suffixes) {
+      if (auto retired = retire(base, suffix); !retired) return retired;
+    }
+    if (base == cleaned_.base()) continue;
+    if (auto retired = retire(base, names::snapshot_suffix); !retired) return retired;
+  }
+  return {};
 }
 
 Result<void> discard_cleaned(runtime::FileSystem& files, const std::string& directory,

@@ -113,6 +113,15 @@ TEST_F(FileTest, lists_sorted_and_tells_what_things_are) {
   EXPECT_FALSE(files_.list(directory_ / "d").has_value());
 }
 
+TEST_F(FileTest, sets_when_a_file_was_changed_last) {
+  { const auto made = open("f", OpenMode::create); }
+  for (const std::int64_t wall_ms : {1'700'000'000'123LL, 0LL}) {
+    ASSERT_TRUE(set_modified(files_, directory_ / "f", wall_ms).has_value());
+    EXPECT_EQ(files_.stat(directory_ / "f")->modified_ms, wall_ms);
+  }
+  EXPECT_EQ(set_modified(files_, directory_ / "absent", 0).error().os_error, ENOENT);
+}
+
 TEST_F(FileTest, stat_renames_and_removes) {
   { const auto made = open("f", OpenMode::create); }
   EXPECT_TRUE(files_.stat(directory_ / "f")->is_regular);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <string_view>
@@ -194,6 +195,15 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path)
     return failure("lock", path, errno == EACCES || errno == EAGAIN ? EWOULDBLOCK : errno);
   }
   return held;
+}
+
+Result<void> PosixFileSystem::set_modified(const std::string& path, std::int64_t wall_ms) {
+  const std::int64_t seconds = wall_ms >= 0 ? wall_ms / 1000 : (wall_ms - 999) / 1000;
+  const std::array<timespec, 2> times{
+      {{0, UTIME_OMIT}, {seconds, (wall_ms - seconds * 1000) * 1'000'000}}};
+  if (::utimensat(AT_FDCWD, path.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) != 0)
+    return failure("set the time of", path, errno);
+  return {};
 }
 
 }  // namespace gregor::runtime::real

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/file_system.h"
+#include "runtime/file_times.h"
 
 namespace gregor::runtime::real {
 
@@ -13,7 +14,7 @@ namespace gregor::runtime::real {
 /// opened: a FIFO or device can't make open() wait.
 ///
 /// Thread: any.
-class PosixFileSystem final : public FileSystem {
+class PosixFileSystem final : public FileSystem, public FileTimes {
  public:
   [[nodiscard]] Result<std::shared_ptr<File>> open(const std::string& path, OpenMode mode) override;
   [[nodiscard]] Result<FileInfo> stat(const std::string& path) override;
@@ -27,6 +28,7 @@ class PosixFileSystem final : public FileSystem {
   /// this one, and the POSIX locks of Java's FileChannel.tryLock, with which Kafka locks the same
   /// file.
   [[nodiscard]] Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
+  [[nodiscard]] Result<void> set_modified(const std::string& path, std::int64_t wall_ms) override;
 };
 
 }  // namespace gregor::runtime::real

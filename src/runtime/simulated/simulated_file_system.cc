@@ -249,6 +249,17 @@ Result<void> SimulatedFileSystem::sync_directory(const std::string& path) {
   });
 }
 
+// (Power losses leave it as it is: nothing depends on that.)
+Result<void> SimulatedFileSystem::set_modified(const std::string& path, std::int64_t wall_ms) {
+  const Admission admission = view_.disk.admit(view_.life, FileOperation::stat);
+  if (admission.os_error != 0) return failure("set the time of", path, admission.os_error);
+  auto place = find("set the time of", path);
+  if (!place) return fail(std::move(place.error()));
+  if (!place->inode) return failure("set the time of", path, ENOENT);
+  place->inode->modified_ms = wall_ms;
+  return {};
+}
+
 Result<std::unique_ptr<FileLock>> SimulatedFileSystem::lock(const std::string& path) {
   auto place = find("lock", path);
   if (!place) return fail(std::move(place.error()));

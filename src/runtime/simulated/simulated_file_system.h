@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/file_system.h"
+#include "runtime/file_times.h"
 #include "runtime/simulated/disk.h"
 
 namespace gregor::runtime::simulated {
@@ -16,7 +17,7 @@ namespace gregor::runtime::simulated {
 ///          has no effect.
 /// Paths:   "/" separates; a relative path starts at the root; ".." is refused with EINVAL; there
 /// are no symlinks.
-class SimulatedFileSystem final : public FileSystem {
+class SimulatedFileSystem final : public FileSystem, public FileTimes {
  public:
   SimulatedFileSystem(Disk& disk, const Life& life, const Clock& clock)
       : view_{disk, life, clock} {}
@@ -30,6 +31,7 @@ class SimulatedFileSystem final : public FileSystem {
   Result<void> remove(const std::string& path) override;
   Result<void> sync_directory(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
+  Result<void> set_modified(const std::string& path, std::int64_t wall_ms) override;
 
   /// What its files need.
   struct View {

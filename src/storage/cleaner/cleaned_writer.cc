@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "runtime/file_times.h"
 #include "storage/file_names.h"
 #include "storage/segment_swap.h"
 
@@ -83,14 +84,26 @@ Result<void> CleanedWriter::write_buffer() {
   return {};
 }
 
-Result<CleanedSegment> CleanedWriter::finish(const std::vector<AbortedTransaction>& aborted) {
+/// The time first: it goes to the disk with what was written.
+Result<void> CleanedWriter::sync(std::int64_t modified_ms) {
+  for (const std::string_view suffix :
+       {names::log_suffix, names::offset_index_suffix, names::time_index_suffix}) {
+    const auto path = cleaned_path(directory_, tail_.base, suffix);
+    if (auto set = runtime::set_modified(*files_, path, modified_ms); !set) return set;
+  }
+  for (const auto& file : {made_.log, made_.offset_index, made_.time_index}) {
+    if (auto synced = file->sync_data(); !synced) return synced;
+  }
+  return {};
+}
+
+Result<CleanedSegment> CleanedWriter::finish(const std::vector<AbortedTransaction>& aborted,
+                                             std::int64_t modified_ms) {
   if (auto wrote = write_buffer(); !wrote) return fail(std::move(wrote.error()));
   GREGOR_ASSERT(written_bytes_ == tail_.size_bytes);
   index_writer_.add({std::nullopt, tail_.close()});
   if (auto wrote = index_writer_.write(made_); !wrote) return fail(std::move(wrote.error()));
-  for (const auto& file : {made_.log, made_.offset_index, made_.time_index}) {
-    if (auto synced = file->sync_data(); !synced) return fail(std::move(synced.error()));
-  }
+  if (auto synced = sync(modified_ms); !synced) return fail(std::move(synced.error()));
   if (!aborted.empty()) {
     const auto path = cleaned_path(directory_, tail_.base, names::transaction_index_suffix);
     auto wrote = append_aborted(*files_, path, 0, aborted);

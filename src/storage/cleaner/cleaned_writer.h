@@ -29,8 +29,12 @@ class CleanedWriter {
   /// @errors kafka_storage_error; message_too_large: beyond what a segment may hold
   [[nodiscard]] Result<void> add(ByteView batch);
   /// Ends the indexes and puts all on the disk, but not the entries of the files.
-  /// @param aborted  the transaction index. @return without `replaced`
-  [[nodiscard]] Result<CleanedSegment> finish(const std::vector<AbortedTransaction>& aborted);
+  /// @param aborted  the transaction index
+  /// @param modified_ms  when the last of the segments that it is made of was changed: how old
+  ///                     records without a timestamp are
+  /// @return without `replaced`
+  [[nodiscard]] Result<CleanedSegment> finish(const std::vector<AbortedTransaction>& aborted,
+                                              std::int64_t modified_ms);
 
   [[nodiscard]] std::uint64_t size_bytes() const { return tail_.size_bytes; }
 
@@ -38,6 +42,7 @@ class CleanedWriter {
   CleanedWriter(runtime::FileSystem& files, std::string directory, model::Offset base,
                 std::int64_t index_interval_bytes);
   [[nodiscard]] Result<void> write_buffer();
+  [[nodiscard]] Result<void> sync(std::int64_t modified_ms);
 
   runtime::FileSystem* files_;
   std::string directory_;

@@ -172,7 +172,10 @@ Result<CleaningJob::Progress> CleaningJob::rewrite_some(std::uint64_t bytes_max)
 }
 
 Result<CleaningJob::Progress> CleaningJob::end_group() {
-  auto cleaned = writer_->finish(filter_->take_needed());
+  const SegmentPlace last{request_.directory, request_.segments[next_segment_ - 1].base};
+  const auto info = files_.stat(last.log_path());
+  if (!info) return fail(info.error());
+  auto cleaned = writer_->finish(filter_->take_needed(), info->modified_ms);
   if (!cleaned) return fail(std::move(cleaned.error()));
   writer_.reset();
   for (std::size_t i = group_begin_; i < next_segment_; ++i) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "storage/dir_health.h"
 #include "storage/segment_swap.h"
 
 namespace gregor::storage {
@@ -148,6 +149,11 @@ class Cleaning {
 };
 
 }  // namespace
+
+bool may_be_cleaned_later(const Error& error) {
+  return error.code == ErrorCode::operation_not_attempted ||
+         error.code == ErrorCode::offset_out_of_range || is_passing(error);
+}
 
 Task<Result<void>> clean_log(runtime::Shard& shard, PartitionLog& log, CleaningPlan plan,
                              CleanerOptions options, CleaningOutcome& outcome) {

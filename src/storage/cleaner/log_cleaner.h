@@ -37,6 +37,10 @@ struct CleaningOutcome {
   std::vector<std::string> deleted_files;  ///< "*.deleted", to be removed some time later
 };
 
+/// True if a cleaning that ended so may go well next time, without anybody's doing: it was cut off,
+/// or there was no room, or there were no descriptors.
+[[nodiscard]] bool may_be_cleaned_later(const Error& error);
+
 /// Cleans the part of the log that was chosen, and swaps the new segments in one by one. The work
 /// is done in the I/O pool, some MiB at a time; appends and reads go on. Until it ends, the log
 /// does not finish closing; it notices soon that it should end.
