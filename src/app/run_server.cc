@@ -1,6 +1,7 @@
 #include "app/run_server.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <limits>
 #include <memory>
@@ -21,6 +22,8 @@ namespace gregor::app {
 namespace {
 
 constexpr std::string_view component = "server";
+// Without a log dir there is nothing left to write; a disk that hangs must not keep the process.
+constexpr std::chrono::seconds stop_without_dirs_max{30};
 
 runtime::Task<Result<std::unique_ptr<metadata::Store>>> open_embedded(runtime::Shard& shard,
                                                                       std::string first_log_dir) {
@@ -52,9 +55,19 @@ void say_ready(const broker::ServerFacts& facts) {
 // What main's thread and shard 0 share of one run.
 struct Run {
   broker::Server server;
+  runtime::Shard& shard;
   runtime::OneShot stop_asked;
   int exit_code = 0;
 };
+
+// Apache Kafka halts then, with 1 as well; here requests under way are answered first.
+void end_without_dirs(Run& run, const std::vector<std::string>& log_dirs) {
+  log::error(component, "the broker ends, for all log dirs have failed: {}",
+             fmt::join(log_dirs, ", "));
+  run.exit_code = 1;
+  run.shard.start_timer(run.shard.clock().now() + stop_without_dirs_max, [] { std::_Exit(1); });
+  run.stop_asked.set();
+}
 
 runtime::Task<void> serve(Run& run) {
   auto started = co_await run.server.start();
@@ -132,7 +145,11 @@ int run_server(const config::BrokerConfig& config) {
   server.process_usage = runtime::real::process_usage;
   for (std::uint32_t i = 0; i < machine.shard_count(); ++i)
     server.shards.push_back(&machine.shard(runtime::ShardId(i)));
-  Run run{broker::Server(std::move(server)), runtime::OneShot(machine.shard(runtime::ShardId(0)))};
+  Run* running = nullptr;
+  server.on_log_dirs_lost = [&running, &config] { end_without_dirs(*running, config.log_dirs); };
+  runtime::Shard& first = machine.shard(runtime::ShardId(0));
+  Run run{broker::Server(std::move(server)), first, runtime::OneShot(first)};
+  running = &run;
 
   const auto handled = machine.on_signal([&run](int) {
     // A second signal means now: what was acknowledged is kept, the next start recovers.

@@ -14,8 +14,8 @@ constexpr std::string_view component = "housekeeping";
 constexpr int collect_tries_max = 20;
 // Intervals may be set to 0.
 constexpr std::chrono::milliseconds checkpoint_pause{10};
-// How soon a broker notices that a full disk has room again.
-constexpr std::chrono::seconds room_interval{1};
+// How soon a broker notices that a full disk has room again, or that no log dir is left.
+constexpr std::chrono::seconds watch_interval{1};
 
 struct Positions {
   model::TopicPartition partition;
@@ -39,26 +39,27 @@ runtime::Task<std::vector<Positions>> positions_of(BrokerShard& shard) {
 }  // namespace
 
 Housekeeping::Housekeeping(runtime::Shard& shard, BrokerShared& shared, storage::LogDirs& dirs,
-                           LocalPartitions& partitions)
+                           LocalPartitions& partitions, std::function<void()> on_dirs_lost)
     : shard_(shard),
       shared_(shared),
       dirs_(dirs),
       partitions_(partitions),
+      on_dirs_lost_(std::move(on_dirs_lost)),
       checkpoint_turns_(shard),
       stopping_(shard),
-      room_stopping_(shard) {}
+      watch_stopping_(shard) {}
 
 void Housekeeping::start() {
   // Folders that an earlier run left are past their delay.
   for (std::string& path : dirs_.deleted_folders())
     doomed_.push_back({std::move(path), shard_.clock().now()});
   tasks_.spawn(run());
-  tasks_.spawn(watch_room());
+  tasks_.spawn(watch_dirs());
 }
 
 runtime::Task<void> Housekeeping::stop() {
   stopping_.set();
-  room_stopping_.set();
+  watch_stopping_.set();
   co_await tasks_.join();
 }
 
@@ -86,11 +87,20 @@ runtime::Task<void> Housekeeping::run() {
   }
 }
 
-runtime::Task<void> Housekeeping::watch_room() {
+bool Housekeeping::are_dirs_lost() const {
+  return std::ranges::all_of(
+      dirs_.states(), [](const storage::LogDirState& state) { return state.failure.has_value(); });
+}
+
+runtime::Task<void> Housekeeping::watch_dirs() {
   for (;;) {
-    const runtime::Instant next = shard_.clock().now() + room_interval;
-    const bool stopped = co_await room_stopping_.wait_until(next);
+    const runtime::Instant next = shard_.clock().now() + watch_interval;
+    const bool stopped = co_await watch_stopping_.wait_until(next);
     if (stopped) co_return;
+    if (are_dirs_lost()) {
+      if (on_dirs_lost_) on_dirs_lost_();
+      co_return;
+    }
     auto measure = [this] {
       dirs_.measure_room();
       return true;

@@ -141,6 +141,7 @@ class Server::State {
   std::vector<std::unique_ptr<ConnectionSet>> connections_;
   const std::int64_t connections_by_descriptors_;
   const std::int64_t log_descriptors_;
+  std::function<void()> on_log_dirs_lost_;
   Acceptor acceptor_;
   std::vector<config::Listener> bound_;
   bool serving_ = false;
@@ -156,6 +157,7 @@ Server::State::State(ServerOptions options)
       partitions_(shard_, shared_),
       connections_by_descriptors_(options.connections_by_descriptors),
       log_descriptors_(options.log_descriptors),
+      on_log_dirs_lost_(std::move(options.on_log_dirs_lost)),
       acceptor_(shard_, connections_),
       pages_({shard_, shared_, connections_, partitions_, bound_, std::move(options.version),
               std::move(options.process_usage)}),
@@ -214,7 +216,8 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
     if (auto written = co_await write_meta(store->cluster_id); !written)
       co_return fail(std::move(written.error()));
   }
-  housekeeping_ = std::make_unique<Housekeeping>(shard_, shared_, *dirs_, partitions_);
+  housekeeping_ = std::make_unique<Housekeeping>(shard_, shared_, *dirs_, partitions_,
+                                                 std::move(on_log_dirs_lost_));
   shared_.housekeeping = housekeeping_.get();
   housekeeping_->start();
   retention_ = std::make_unique<LogRetention>(shard_, shared_);

@@ -33,6 +33,9 @@ struct ServerOptions {
   /// Descriptors of log files, if gregor.log.file.descriptors.max does not say how many.
   std::int64_t log_descriptors = std::numeric_limits<std::int64_t>::max();
   std::string version = "unknown";  ///< of the program, for people
+  /// Called once on shard 0 when no log dir is left that has not failed: nothing can be served any
+  /// more, the server is to be stopped. May be empty.
+  std::function<void()> on_log_dirs_lost;
   /// What the process takes of the machine, for metrics; may be empty.
   std::function<runtime::ProcessUsage()> process_usage;
 };
