@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -192,19 +193,25 @@ void GroupHistory::end_life(Ending ending, runtime::Instant now) {
   for (Commit& commit : commits_) {
     if (!commit.over_at) commit.over_at = now_;
   }
+  const bool had_cached = std::exchange(has_cached_, ending == Ending::kill);
   if (ending != Ending::power) return;
   if (!is_flushed_each_) return lose_all();
-  // After a kill what lies in the page cache only is read, too.
+  if (!had_cached) return;
   for (Commit& commit : commits_) {
     if (!commit.is_answered) commit.acked_at.reset();
   }
+  lose_groups();
 }
 
 // Any end of the log may be gone, so nothing that is known of it holds, and generations come again.
 // What leaders have sent stays: what is left of the log has it.
 void GroupHistory::lose_all() {
-  is_void_ = true;
   for (Commit& commit : commits_) commit.acked_at.reset();
+  lose_groups();
+}
+
+void GroupHistory::lose_groups() {
+  is_void_ = true;
   owners_.clear();
   newest_.clear();
   members_.clear();

@@ -135,11 +135,14 @@ class GroupHistory {
   [[nodiscard]] const std::string& newest_id(const std::string& id) const;
   void acknowledge_by(Commit& commit);
   void lose_all();
+  void lose_groups();
 
   const bool is_flushed_each_;
   Violations& violations_;
   /// What was acknowledged may be lost: answers that are still on their way mean nothing.
   bool is_void_ = false;
+  /// Lives since the last kill have read what lies in the page cache only.
+  bool has_cached_ = false;
   std::uint64_t now_ = 0;
   std::vector<Commit> commits_;
   std::map<OffsetPlace, Place> places_;

@@ -134,6 +134,29 @@ TEST_F(GroupHistoryTest, G2PowerLossWhereEachIsFlushed) {
   expect_only("G2");
 }
 
+TEST_F(GroupHistoryTest, WhatIsFlushedHoldsUnlessAKillLeftItInTheCache) {
+  GroupHistory flushed(true, violations);
+  flushed.begin_life(at(0));
+  const auto own_flushed = [&flushed](std::int32_t generation, const std::string& member) {
+    flushed.assign({"g", generation}, {{member, {0}}});
+    flushed.own({"g", generation}, member, {0});
+  };
+  own_flushed(1, "a");
+  flushed.end_life(Ending::kill, at(10));
+  flushed.begin_life(at(20));
+  own_flushed(2, "a");
+  flushed.end_life(Ending::power, at(30));
+  flushed.begin_life(at(40));
+  flushed.resume();
+  own_flushed(2, "b");
+  EXPECT_TRUE(violations.empty());
+  flushed.end_life(Ending::power, at(50));
+  flushed.begin_life(at(60));
+  flushed.resume();
+  own_flushed(2, "c");
+  expect_only("G1");
+}
+
 TEST_F(GroupHistoryTest, WhatWasOnlyReadMayGoWithThePower) {
   GroupHistory flushed(true, violations);
   flushed.begin_life(at(0));
