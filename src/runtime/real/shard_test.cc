@@ -121,8 +121,23 @@ TEST_F(ShardTest, wall_clock_and_random_are_plausible) {
   EXPECT_TRUE(differ.get_future().get());
 }
 
+constexpr auto very_patient = std::chrono::hours(1);
+
+TEST(IoPoolTest, jobs_that_hang_do_not_keep_others_from_running) {
+  IoPool pool(2, 20ms);
+  pool.start();
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  for (int i = 0; i < 7; ++i) pool.submit([released] { released.wait(); });
+  std::promise<void> ran;
+  pool.submit([&ran] { ran.set_value(); });
+  EXPECT_EQ(ran.get_future().wait_for(60s), std::future_status::ready);
+  release.set_value();
+  pool.stop();
+}
+
 TEST(IoPoolTest, one_thread_takes_jobs_in_order_and_stop_finishes_them) {
-  IoPool pool(1);
+  IoPool pool(1, very_patient);
   std::vector<int> done;
   for (int i = 0; i < 100; ++i) pool.submit([&done, i] { done.push_back(i); });
   pool.start();
@@ -132,7 +147,7 @@ TEST(IoPoolTest, one_thread_takes_jobs_in_order_and_stop_finishes_them) {
 }
 
 TEST(IoPoolTest, runs_as_many_jobs_at_once_as_it_has_threads) {
-  IoPool pool(3);
+  IoPool pool(3, very_patient);
   std::atomic<int> running{0};
   std::atomic<int> most{0};
   for (int i = 0; i < 30; ++i) {
