@@ -121,7 +121,6 @@ Task<Result<void>> PartitionLog::State::flush_to(Offset target, FlushScope scope
   GREGOR_ASSERT(target <= log_end);
   const bool is_acknowledging = scope == FlushScope::data;
   bool is_counted = false;
-  bool has_waited = false;
   for (;;) {
     if (failure) co_return fail(*failure);
     const Offset reached = scope == FlushScope::data ? flushed_end_ : recovery_point;
@@ -135,10 +134,9 @@ Task<Result<void>> PartitionLog::State::flush_to(Offset target, FlushScope scope
     if (is_acknowledging && !gathering_.is_due(shard_.clock().now())) {
       auto gathered = gather();
       co_await std::move(gathered);
-      has_waited = true;
       continue;
     }
-    if (is_acknowledging) gathering_.begin(shard_.clock().now(), has_waited);
+    if (is_acknowledging) gathering_.begin(shard_.clock().now());
     auto flushing = flush_once(scope);
     auto flushed = co_await std::move(flushing);
     if (is_acknowledging) gathering_.end(shard_.clock().now(), flushed_end_);
@@ -147,7 +145,7 @@ Task<Result<void>> PartitionLog::State::flush_to(Offset target, FlushScope scope
 }
 
 void PartitionLog::State::join_gathering(Offset target) {
-  gathering_.arrive(target);
+  gathering_.arrive(target, shard_.clock().now());
   if (all_are_there_ && gathering_.is_complete()) all_are_there_->set();
 }
 

@@ -6,27 +6,25 @@
 
 namespace gregor::storage {
 
-void SyncGathering::begin(runtime::Instant now, bool has_waited) {
-  began_ = now;
-  if (!has_waited || took_.count() == 0) return;
-  // It pays if more are served by unit of time than if it had begun at once.
-  const auto at_once = static_cast<double>(std::max<std::size_t>(left_behind_, 1));
-  const double gain = (static_cast<double>(targets_.size()) - at_once) / at_once;
-  const auto waited = static_cast<double>((now - ended_).count());
-  const double cost = waited / static_cast<double>(took_.count());
-  divisor_ = std::clamp(gain >= cost ? divisor_ / 2 : divisor_ * 2, divisor_min, divisor_max);
+void SyncGathering::arrive(model::Offset target, runtime::Instant now) {
+  targets_.push_back(target);
+  ++came_;
+  // One in eight may be late.
+  if (!back_after_ && came_ >= served_ - served_ / 8) back_after_ = now - ended_;
 }
 
 void SyncGathering::end(runtime::Instant now, model::Offset flushed_end) {
   GREGOR_ASSERT(now >= began_);
-  const std::size_t served = std::erase_if(
-      targets_, [flushed_end](model::Offset target) { return target <= flushed_end; });
-  left_behind_ = targets_.size();
-  expected_ = served + left_behind_;
-  took_ = now - began_;
+  served_ = std::erase_if(targets_,
+                          [flushed_end](model::Offset target) { return target <= flushed_end; });
+  expected_ = served_ + targets_.size();
+  const runtime::Duration limit = std::min((now - began_) / divisor, wait_max);
+  const std::optional<runtime::Duration> usual = back_after_;
   ended_ = until_ = now;
-  const runtime::Duration wait = std::min(took_ / divisor_, wait_max);
-  if (expected_ > 1 && wait >= wait_min) until_ = now + wait;
+  // They do not all take the same time, nor always.
+  if (expected_ > 1 && usual && *usual <= limit) until_ = now + std::min(*usual * 3 / 2, limit);
+  back_after_.reset();
+  came_ = 0;
 }
 
 }  // namespace gregor::storage

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "model/ids.h"
@@ -12,25 +13,24 @@
 
 namespace gregor::storage {
 
-/// Judges by the last sync: as many as it has answered, or left waiting, are expected to be there
-/// for the next one. The wait for them is a small part of what a sync takes; the part grows while
-/// that pays, shrinks while it does not. Who is alone never waits, nor who comes later than that.
+/// Judges by the last sync: as many as it has answered, or left waiting, are expected for the next
+/// one, and take as long to come as they took the last time; that is seen whether it was waited for
+/// them or not. If that is longer than half of a sync, it is not waited for them: it would not pay.
+/// Who is alone never waits, nor who comes later than that.
 ///
 /// A value: time comes in as arguments. Thread: one.
 class SyncGathering {
  public:
-  /// The wait is between these parts of the last sync's duration ...
-  static constexpr std::int64_t divisor_min = 4;
-  static constexpr std::int64_t divisor_max = 64;
-  /// ... and neither shorter than a timer can tell, nor so long that it would be felt.
-  static constexpr runtime::Duration wait_min = std::chrono::microseconds(50);
-  static constexpr runtime::Duration wait_max = std::chrono::milliseconds(5);
+  /// The wait is at most this part of the last sync's duration ...
+  static constexpr std::int64_t divisor = 2;
+  /// ... and not so long that it would be felt.
+  static constexpr runtime::Duration wait_max = std::chrono::milliseconds(10);
 
   /// An append waits until all below `target` is on the disk.
-  void arrive(model::Offset target) { targets_.push_back(target); }
+  void arrive(model::Offset target, runtime::Instant now);
 
-  /// A sync begins. @param has_waited  it was not due when it was asked for first
-  void begin(runtime::Instant now, bool has_waited);
+  /// A sync begins.
+  void begin(runtime::Instant now) { began_ = now; }
   /// It has ended: all below `flushed_end` is on the disk.
   void end(runtime::Instant now, model::Offset flushed_end);
 
@@ -44,12 +44,12 @@ class SyncGathering {
  private:
   std::vector<model::Offset> targets_;  // of those who wait
   std::size_t expected_ = 0;
-  std::size_t left_behind_ = 0;  // who waited already when the last sync ended
+  std::size_t served_ = 0;                       // by the last sync
+  std::size_t came_ = 0;                         // since it has ended
+  std::optional<runtime::Duration> back_after_;  // most of those who were served, once they are
   runtime::Instant began_{};
   runtime::Instant ended_{};
   runtime::Instant until_{};
-  runtime::Duration took_{0};
-  std::int64_t divisor_ = 8;
 };
 
 }  // namespace gregor::storage

@@ -15,89 +15,102 @@ using std::chrono::milliseconds;
 
 runtime::Instant at(std::int64_t us) { return runtime::Instant(microseconds(us)); }
 
-TEST(SyncGatheringTest, who_is_alone_never_waits) {
-  SyncGathering gathering;
-  for (std::int64_t i = 1; i < 100; ++i) {
-    gathering.arrive(Offset(i));
-    ASSERT_TRUE(gathering.is_due(at(i * 10'000)));
-    gathering.begin(at(i * 10'000), false);
-    gathering.end(at(i * 10'000 + 5'000), Offset(i));
+/// Two who append one record at a time on a disk whose syncs take 8 ms.
+class SyncGatheringTest : public ::testing::Test {
+ protected:
+  void arrive() { gathering_.arrive(Offset(++last_), at(now_us_)); }
+  void begin() { gathering_.begin(at(now_us_)); }
+  /// @param left  of those who wait, how many came too late for this sync
+  void end(std::int64_t left) {
+    now_us_ += 8'000;
+    gathering_.end(at(now_us_), Offset(last_ - left));
+  }
+  /// One is served, the other one waits; the first one comes back after `back_us`.
+  void take_a_round(std::int64_t back_us) {
+    arrive();
+    begin();
+    arrive();
+    end(1);
+    now_us_ += back_us;
+    arrive();
+    begin();
+    end(0);
+  }
+  [[nodiscard]] std::int64_t wait_us() const {
+    return std::chrono::duration_cast<microseconds>(gathering_.until() - at(now_us_)).count();
+  }
+
+  SyncGathering gathering_;
+  std::int64_t last_ = 0;
+  std::int64_t now_us_ = 1'000'000;
+};
+
+TEST_F(SyncGatheringTest, who_is_alone_never_waits) {
+  for (int i = 1; i < 100; ++i) {
+    now_us_ += 100;
+    arrive();
+    ASSERT_TRUE(gathering_.is_due(at(now_us_)));
+    begin();
+    end(0);
   }
 }
 
-TEST(SyncGatheringTest, waits_for_those_who_were_there_and_no_longer) {
-  SyncGathering gathering;
-  gathering.arrive(Offset(1));
-  gathering.begin(at(0), false);
-  gathering.arrive(Offset(2));  // while it runs
-  gathering.end(at(8'000), Offset(1));
-  EXPECT_FALSE(gathering.is_due(at(8'000)));
-  EXPECT_GT(gathering.until(), at(8'000));
-  EXPECT_LE(gathering.until(), at(8'000 + 8'000 / SyncGathering::divisor_min));
-  gathering.arrive(Offset(3));
-  EXPECT_TRUE(gathering.is_complete());
-  EXPECT_TRUE(gathering.is_due(at(8'001)));
+TEST_F(SyncGatheringTest, waits_for_those_who_were_there_as_long_as_they_took) {
+  take_a_round(1'000);
+  now_us_ += 1'000;
+  arrive();
+  arrive();
+  begin();
+  end(1);
+  EXPECT_FALSE(gathering_.is_due(at(now_us_)));
+  EXPECT_GT(wait_us(), 1'000);
+  EXPECT_LT(wait_us(), 2'000);
+  arrive();
+  EXPECT_TRUE(gathering_.is_complete());
+  EXPECT_TRUE(gathering_.is_due(at(now_us_)));
 }
 
-TEST(SyncGatheringTest, who_comes_later_does_not_wait) {
-  SyncGathering gathering;
-  gathering.arrive(Offset(1));
-  gathering.arrive(Offset(2));
-  gathering.begin(at(0), false);
-  gathering.end(at(8'000), Offset(2));
-  gathering.arrive(Offset(3));
-  EXPECT_FALSE(gathering.is_due(gathering.until() - microseconds(1)));
-  EXPECT_TRUE(gathering.is_due(gathering.until()));
+TEST_F(SyncGatheringTest, does_not_wait_for_those_who_take_long) {
+  take_a_round(5'000);
+  EXPECT_EQ(wait_us(), 0);
+  take_a_round(3'000);  // that was faster: it is worth it
+  EXPECT_EQ(wait_us(), 4'000);
 }
 
-TEST(SyncGatheringTest, whom_a_sync_covers_is_served_even_if_it_came_after_it_had_begun) {
-  SyncGathering gathering;
-  gathering.arrive(Offset(1));
-  gathering.begin(at(0), false);
-  gathering.arrive(Offset(2));  // written with the first one
-  gathering.end(at(8'000), Offset(2));
-  gathering.arrive(Offset(3));
-  EXPECT_FALSE(gathering.is_complete());
-  gathering.arrive(Offset(4));
-  EXPECT_TRUE(gathering.is_complete());
+TEST_F(SyncGatheringTest, who_comes_later_does_not_wait) {
+  take_a_round(1'000);
+  ASSERT_GT(wait_us(), 0);
+  now_us_ += wait_us();
+  arrive();
+  EXPECT_FALSE(gathering_.is_complete());
+  EXPECT_TRUE(gathering_.is_due(at(now_us_)));
 }
 
-TEST(SyncGatheringTest, waits_less_when_nobody_comes_and_more_when_all_do) {
-  SyncGathering gathering;
-  std::int64_t next = 0;
-  std::int64_t now_us = 0;
-  // One sync of 8 ms for one of two; `comes`: the one who was served is back in time.
-  const auto wait_us = [&](bool comes) {
-    gathering.arrive(Offset(++next));
-    gathering.begin(at(now_us), false);
-    gathering.arrive(Offset(++next));
-    now_us += 8'000;
-    gathering.end(at(now_us), Offset(next - 1));
-    const auto wait = gathering.until() - at(now_us);
-    if (comes) gathering.arrive(Offset(++next));
-    now_us += comes ? 100 : std::chrono::duration_cast<microseconds>(wait).count();
-    gathering.begin(at(now_us), true);
-    now_us += 8'000;
-    gathering.end(at(now_us), Offset(next));
-    return std::chrono::duration_cast<microseconds>(wait).count();
-  };
-  for (int i = 0; i < 10; ++i) wait_us(false);
-  EXPECT_EQ(wait_us(false), 8'000 / SyncGathering::divisor_max);
-  for (int i = 0; i < 10; ++i) wait_us(true);
-  EXPECT_EQ(wait_us(true), 8'000 / SyncGathering::divisor_min);
+TEST_F(SyncGatheringTest, whom_a_sync_covers_is_served_even_if_it_came_after_it_had_begun) {
+  take_a_round(1'000);
+  arrive();
+  begin();
+  arrive();  // written with the first one
+  end(0);
+  arrive();
+  EXPECT_FALSE(gathering_.is_complete());
+  arrive();
+  EXPECT_TRUE(gathering_.is_complete());
 }
 
-TEST(SyncGatheringTest, neither_fast_nor_very_slow_disks_are_waited_with_for_long) {
-  SyncGathering gathering;
-  const auto wait_after = [&gathering](std::int64_t from_us, std::int64_t to_us, std::int64_t end) {
-    gathering.arrive(Offset(end));
-    gathering.arrive(Offset(end));
-    gathering.begin(at(from_us), false);
-    gathering.end(at(to_us), Offset(end));
-    return gathering.until() - at(to_us);
-  };
-  EXPECT_EQ(wait_after(0, 100, 1), runtime::Duration(0));
-  EXPECT_EQ(wait_after(1'000, 2'001'000, 2), SyncGathering::wait_max);
+TEST_F(SyncGatheringTest, a_very_slow_disk_is_not_waited_with_for_long) {
+  take_a_round(1'000);
+  arrive();
+  begin();
+  arrive();
+  now_us_ += 2'000'000;
+  gathering_.end(at(now_us_), Offset(last_ - 1));
+  now_us_ += 9'000;
+  arrive();
+  begin();
+  now_us_ += 2'000'000;
+  gathering_.end(at(now_us_), Offset(last_));
+  EXPECT_EQ(gathering_.until() - at(now_us_), SyncGathering::wait_max);
 }
 
 /// Producers with one request each on its way, on a disk whose syncs take 5 ms.
