@@ -34,6 +34,10 @@ class LoopDisk:
             self.remove()
             raise
 
+    @property
+    def device(self):
+        return self._device
+
     def mount(self):
         _run("mount", self._device, self.mount_point)
         self._mounted = True
