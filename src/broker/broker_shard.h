@@ -34,6 +34,7 @@ class GroupCoordinator;
 class GroupShard;
 class GroupWaits;
 class Housekeeping;
+class LogDirMoves;
 class ProducerIds;
 
 /// What all shards of one broker share. Written before the shards serve, read only afterwards.
@@ -50,6 +51,7 @@ struct BrokerShared {
   std::string http_address;                ///< host:port of the HTTP port; "" = off
   Housekeeping* housekeeping = nullptr;    ///< to be used on shard 0 only
   const Compaction* compaction = nullptr;  ///< as housekeeping
+  LogDirMoves* log_dir_moves = nullptr;    ///< as housekeeping
   storage::LogDirs* log_dirs = nullptr;    ///< once the log dirs are open
 };
 
@@ -75,6 +77,7 @@ class BrokerShard {
   [[nodiscard]] ControllerService& controller() { return *shared_.controller; }
   [[nodiscard]] ProducerIds& producer_ids() { return *shared_.producer_ids; }
   [[nodiscard]] Housekeeping& housekeeping() { return *shared_.housekeeping; }
+  [[nodiscard]] LogDirMoves& log_dir_moves() { return *shared_.log_dir_moves; }
   [[nodiscard]] storage::LogDirs& log_dirs() { return *shared_.log_dirs; }
   [[nodiscard]] ConfigAlterations& config_alterations() { return *shared_.config_alterations; }
   [[nodiscard]] std::size_t shard_count() const { return shared_.shards.size(); }

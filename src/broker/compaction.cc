@@ -141,7 +141,8 @@ runtime::Task<Compaction::Cleaned> Compaction::clean_on(BrokerShard& shard, stor
   const auto hold = partition != nullptr && partition->topic_id() == chosen.topic_id
                         ? partition->log().hold_for_cleaning()
                         : nullptr;
-  if (hold == nullptr) {
+  // It may have gone to another log dir since it was chosen; now it stays where it is.
+  if (hold == nullptr || partition->log().directory() != chosen.plan.facts.directory) {
     cleaned.result = fail(ErrorCode::operation_not_attempted, "it is gone");
     co_return cleaned;
   }

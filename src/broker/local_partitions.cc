@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "broker/fetch_limits.h"
 #include "broker/groups/group_coordinator.h"
+#include "broker/log_dir_moves.h"
 #include "config/topic_config_rules.h"
 #include "model/topic_name.h"
 #include "storage/log_loader.h"
@@ -141,11 +142,11 @@ runtime::Task<bool> set_broker_config(BrokerShard& shard,
   co_return true;
 }
 
+}  // namespace
+
 std::string unique_suffix(runtime::Random& random) {
   return fmt::format("{:016x}{:016x}", random.next(), random.next());
 }
-
-}  // namespace
 
 void LocalPartitions::use(storage::LogDirs& dirs, bool has_unknown) {
   dirs_ = &dirs;
@@ -288,6 +289,7 @@ runtime::Task<std::vector<controller::PartitionOutcome>> LocalPartitions::stop_r
 }
 
 runtime::Task<ErrorCode> LocalPartitions::remove(const controller::StopReplica::Partition& gone) {
+  if (shared_.log_dir_moves != nullptr) co_await shared_.log_dir_moves->drop(gone.partition);
   BrokerShard& target = owner(gone.partition);
   auto take_out = [&] {
     return retire(target, gone.partition, unique_suffix(target.shard().random()));

@@ -22,6 +22,9 @@ struct LoadProgress {
   std::uint64_t recovered_bytes = 0;  ///< of log that had to be read again
 };
 
+/// 32 hexadecimal digits, for names of folders.
+[[nodiscard]] std::string unique_suffix(runtime::Random& random);
+
 /// Thread: shard 0; the partitions themselves go to the shards that own them.
 class LocalPartitions final : public PartitionHost {
  public:
@@ -60,6 +63,8 @@ class LocalPartitions final : public PartitionHost {
   [[nodiscard]] std::uint64_t opened_beyond_limit() const;
   /// Flushes and closes all logs. @return false if one could not be closed in order.
   runtime::Task<bool> close_all();
+  /// A folder that a move to another log dir has left, to be removed later.
+  void note_retired(std::string path) { retired_.push_back(std::move(path)); }
   /// Folders of deleted partitions, to be removed later; those taken are forgotten here.
   [[nodiscard]] std::vector<std::string> take_retired() { return std::exchange(retired_, {}); }
 

@@ -18,6 +18,7 @@
 #include "broker/groups/group_shard.h"
 #include "broker/housekeeping.h"
 #include "broker/local_partitions.h"
+#include "broker/log_dir_moves.h"
 #include "broker/log_retention.h"
 #include "broker/producer_ids.h"
 #include "broker/scrub.h"
@@ -137,6 +138,7 @@ class Server::State {
   std::unique_ptr<Housekeeping> housekeeping_;
   std::unique_ptr<LogRetention> retention_;
   std::unique_ptr<Compaction> compaction_;
+  std::unique_ptr<LogDirMoves> log_dir_moves_;
   std::unique_ptr<Scrub> scrub_;
   std::vector<std::unique_ptr<ConnectionSet>> connections_;
   const std::int64_t connections_by_descriptors_;
@@ -225,6 +227,9 @@ runtime::Task<Result<ServerFacts>> Server::State::start() {
   compaction_ = std::make_unique<Compaction>(shard_, shared_, *dirs_);
   shared_.compaction = compaction_.get();
   compaction_->start();
+  log_dir_moves_ = std::make_unique<LogDirMoves>(shard_, shared_, *dirs_, partitions_);
+  shared_.log_dir_moves = log_dir_moves_.get();
+  co_await log_dir_moves_->begin_anew();
   scrub_ = std::make_unique<Scrub>(shard_, shared_);
   pages_.set_scrub(*scrub_);
   scrub_->start();
@@ -413,6 +418,7 @@ runtime::Task<bool> Server::State::stop() {
     co_await controller_->stop();
   }
   if (scrub_) co_await scrub_->stop();
+  if (log_dir_moves_) co_await log_dir_moves_->stop();
   if (compaction_) co_await compaction_->stop();
   if (retention_) co_await retention_->stop();
   if (housekeeping_) co_await housekeeping_->stop();

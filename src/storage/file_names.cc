@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t base_offset_digits = 20;
 constexpr std::size_t folder_name_bytes_max = 255;
+constexpr std::size_t unique_suffix_bytes = 32;  // a UUID in hex
 
 /// Decimal digits only, no sign, no blanks.
 template <class T>
@@ -69,6 +70,27 @@ std::string deleted_folder_name(const model::TopicPartition& partition,
 
 bool is_deleted_folder(std::string_view name) {
   return name.ends_with(names::delete_folder_suffix) && name.find('.') != std::string_view::npos;
+}
+
+std::string future_folder_name(const model::TopicPartition& partition,
+                               std::string_view unique_suffix) {
+  return fmt::format("{}-{}.{}{}", partition.topic, partition.partition.value(), unique_suffix,
+                     names::future_folder_suffix);
+}
+
+bool has_future_folder_name(const model::TopicPartition& partition) {
+  return future_folder_name(partition, std::string(unique_suffix_bytes, '0')).size() <=
+         folder_name_bytes_max;
+}
+
+std::optional<FutureFolderName> parse_future_folder(std::string_view name) {
+  if (!name.ends_with(names::future_folder_suffix)) return std::nullopt;
+  name.remove_suffix(names::future_folder_suffix.size());
+  const auto dot = name.rfind('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  auto partition = parse_partition_folder(name.substr(0, dot));
+  if (!partition) return std::nullopt;
+  return FutureFolderName{std::move(*partition), std::string(name.substr(dot + 1))};
 }
 
 }  // namespace gregor::storage

@@ -31,6 +31,8 @@ inline constexpr std::string_view log_starts = "log-start-offset-checkpoint";
 inline constexpr std::string_view high_watermarks = "replication-offset-checkpoint";
 inline constexpr std::string_view first_dirty = "cleaner-offset-checkpoint";
 inline constexpr std::string_view delete_folder_suffix = "-delete";
+inline constexpr std::string_view future_folder_suffix = "-future";
+inline constexpr std::string_view moved_mark = ".gregor-moved";  ///< folder_swap.h
 }  // namespace names
 
 /// "<directory>/<name>".
@@ -55,5 +57,18 @@ struct SegmentFileName {
 [[nodiscard]] std::string deleted_folder_name(const model::TopicPartition& partition,
                                               std::string_view unique_suffix);
 [[nodiscard]] bool is_deleted_folder(std::string_view name);
+
+/// "topic-0.<suffix>-future": a partition on its way from another log dir (log_copy.h).
+[[nodiscard]] std::string future_folder_name(const model::TopicPartition& partition,
+                                             std::string_view unique_suffix);
+/// False for a topic whose name is so long that the folder's would have more than 255 characters:
+/// this one is not cut. @param unique_suffix has 32 characters
+[[nodiscard]] bool has_future_folder_name(const model::TopicPartition& partition);
+struct FutureFolderName {
+  model::TopicPartition partition;
+  std::string unique_suffix;
+};
+/// nullopt unless it is "<topic>-<partition>.<suffix>-future".
+[[nodiscard]] std::optional<FutureFolderName> parse_future_folder(std::string_view name);
 
 }  // namespace gregor::storage

@@ -145,6 +145,23 @@ bool is_left_alone(std::string_view name) {
 
 }  // namespace
 
+std::optional<std::string> disagreement(const MetaProperties& known, const LogDir& dir) {
+  const auto path = join_path(dir.path, names::meta_properties);
+  const auto& broker_id = dir.meta.broker_id;
+  if (known.broker_id && broker_id && *known.broker_id != *broker_id) {
+    return fmt::format(
+        "Stored node id {} doesn't match previous node id {} in {}. If you moved your data, make "
+        "sure that broker.id is right; a new broker needs an empty log dir.",
+        *broker_id, *known.broker_id, path);
+  }
+  const auto& cluster_id = dir.meta.cluster_id;
+  if (known.cluster_id && cluster_id && *known.cluster_id != *cluster_id) {
+    return fmt::format("Invalid cluster.id in: {}. Expected {}, but read {}", path,
+                       *known.cluster_id, *cluster_id);
+  }
+  return std::nullopt;
+}
+
 bool is_broken(const Error& error) {
   const int code = error.os_error;
   return code == EIO || code == EROFS || code == ENXIO || code == ENODEV || code == ESTALE;
@@ -200,10 +217,10 @@ Result<void> LogDir::begin(runtime::FileSystem& files) {
   return read;
 }
 
-Result<std::vector<FoundFolder>> LogDir::find_partitions(runtime::FileSystem& files) const {
+Result<FoundFolders> LogDir::find_partitions(runtime::FileSystem& files) const {
   const auto entries = files.list(path);
   if (!entries) return fail(entries.error());
-  std::vector<FoundFolder> found;
+  FoundFolders found;
   for (const auto& entry : *entries) {
     const auto partition = parse_partition_folder(entry.name);
     if (!entry.is_directory) {
@@ -211,6 +228,13 @@ Result<std::vector<FoundFolder>> LogDir::find_partitions(runtime::FileSystem& fi
       continue;
     }
     if (is_left_alone(entry.name)) continue;
+    if (auto future = parse_future_folder(entry.name)) {
+      auto place = join_path(path, entry.name);
+      const auto topic_id = read_topic_id(files, place);
+      if (!topic_id) return fail(topic_id.error());
+      found.futures.push_back({std::move(future->partition), 0, std::move(place), *topic_id});
+      continue;
+    }
     if (!partition) {
       log::warn("storage", "{}/{} is not the folder of a partition: skipped", path, entry.name);
       continue;
@@ -220,7 +244,7 @@ Result<std::vector<FoundFolder>> LogDir::find_partitions(runtime::FileSystem& fi
     if (!epochs) return fail(std::move(epochs.error()));
     const auto topic_id = read_topic_id(files, folder);
     if (!topic_id) return fail(topic_id.error());
-    found.push_back({*partition, *topic_id, std::move(*epochs)});
+    found.partitions.push_back({*partition, *topic_id, std::move(*epochs)});
   }
   return found;
 }

@@ -30,6 +30,12 @@ struct FoundFolder {
   std::vector<EpochStart> epochs;
 };
 
+/// What lies in a log dir.
+struct FoundFolders {
+  std::vector<FoundFolder> partitions;
+  std::vector<FoundFuture> futures;  ///< log_dir is not set
+};
+
 /// Thread: as LogDirs.
 struct LogDir {
   std::string path;
@@ -50,9 +56,14 @@ struct LogDir {
   [[nodiscard]] Result<void> take(runtime::FileSystem& files);
   /// Notes the clean-shutdown marker, reads the checkpoints.
   [[nodiscard]] Result<void> begin(runtime::FileSystem& files);
-  /// The partitions in it; other folders are skipped with a warning.
-  [[nodiscard]] Result<std::vector<FoundFolder>> find_partitions(runtime::FileSystem& files) const;
+  /// The partitions in it, and copies that are not finished; other folders are skipped with a
+  /// warning.
+  [[nodiscard]] Result<FoundFolders> find_partitions(runtime::FileSystem& files) const;
 };
+
+/// What two dirs, or a dir and the broker, don't agree on; nullopt if they do. Absent agrees.
+[[nodiscard]] std::optional<std::string> disagreement(const MetaProperties& known,
+                                                      const LogDir& dir);
 
 /// The device or its file system has gone, which is no matter of settings: other dirs may do.
 [[nodiscard]] bool is_broken(const Error& error);

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <mutex>
 
 #include "base/assert.h"
 #include "base/log.h"
 #include "storage/failed_sync.h"
 #include "storage/file_names.h"
+#include "storage/folder_swap.h"
 #include "storage/log_dir.h"
 #include "storage/log_loader.h"
 #include "storage/meta_properties.h"
@@ -19,24 +21,6 @@ namespace {
 
 tl::unexpected<Error> refuse(std::string detail) {
   return fail(ErrorCode::kafka_storage_error, std::move(detail));
-}
-
-/// What two dirs, or a dir and the broker, don't agree on; nullopt if they do. Absent agrees.
-std::optional<std::string> disagreement(const MetaProperties& known, const LogDir& dir) {
-  const auto path = join_path(dir.path, names::meta_properties);
-  const auto& broker_id = dir.meta.broker_id;
-  if (known.broker_id && broker_id && *known.broker_id != *broker_id) {
-    return fmt::format(
-        "Stored node id {} doesn't match previous node id {} in {}. If you moved your data, make "
-        "sure that broker.id is right; a new broker needs an empty log dir.",
-        *broker_id, *known.broker_id, path);
-  }
-  const auto& cluster_id = dir.meta.cluster_id;
-  if (known.cluster_id && cluster_id && *known.cluster_id != *cluster_id) {
-    return fmt::format("Invalid cluster.id in: {}. Expected {}, but read {}", path,
-                       *known.cluster_id, *cluster_id);
-  }
-  return std::nullopt;
 }
 
 std::optional<model::Offset> offset_in(const Checkpoint& checkpoint,
@@ -116,6 +100,11 @@ class OpenLogDirs final : public LogDirs {
                                  model::Offset offset) override;
   Result<void> write_clean_shutdown_marker(std::uint32_t log_dir,
                                            std::int64_t broker_epoch) override;
+  const std::vector<FoundFuture>& futures() const override { return futures_; }
+  Result<FolderMove> begin_move(const model::TopicPartition& partition, std::uint32_t to,
+                                const std::string& unique_suffix, model::Uuid topic_id) override;
+  SettledMove settle_move(const FolderMove& move, const SettledPositions& positions) override;
+  Result<void> drop_future(const std::string& path) override;
   std::vector<std::string> deleted_folders() const override;
   Result<void> remove_deleted(const std::string& path) override;
 
@@ -124,6 +113,7 @@ class OpenLogDirs final : public LogDirs {
   Result<void> drop_from_checkpoints(const model::TopicPartition& partition);
   Result<void> agree(const LogDir& dir);
   Result<void> take_partitions(std::uint32_t log_dir);
+  Result<bool> replaces(const FoundFolder& folder, std::uint32_t log_dir);
   [[nodiscard]] bool is_offline(std::uint32_t log_dir) const {
     return dirs_[log_dir].health->has_failed();
   }
@@ -144,7 +134,9 @@ class OpenLogDirs final : public LogDirs {
   std::vector<FoundPartition> found_;
   std::map<model::TopicPartition, std::vector<EpochStart>> epochs_;  // of found_; not changed later
   mutable std::mutex mutex_;
-  bool is_taken_ = false;  // the clean-shutdown markers are gone
+  std::vector<SupersededFolder> superseded_;  // by moves that a crash interrupted
+  std::vector<FoundFuture> futures_;          // not changed later
+  bool is_taken_ = false;                     // the clean-shutdown markers are gone
   std::map<model::TopicPartition, std::uint32_t> where_;
   std::uint64_t generation_ = 0;
 };
@@ -197,6 +189,15 @@ Result<void> OpenLogDirs::take_locked() {
       return taken;
     }
   }
+  for (const auto& old : superseded_) {
+    if (is_offline(old.log_dir)) continue;
+    auto retired = retire_superseded(files_, paths_[old.log_dir], old);
+    if (!retired && is_broken(retired.error())) {
+      note_failure(old.log_dir, "putting aside a folder that was moved", retired.error());
+    } else if (!retired) {
+      return retired;
+    }
+  }
   is_taken_ = true;
   return {};
 }
@@ -229,13 +230,17 @@ Result<void> OpenLogDirs::agree(const LogDir& dir) {
 Result<void> OpenLogDirs::take_partitions(std::uint32_t log_dir) {
   auto folders = dirs_[log_dir].find_partitions(files_);
   if (!folders) return fail(std::move(folders.error()));
-  for (auto& folder : *folders) {
-    const auto [at, is_new] = where_.emplace(folder.partition, log_dir);
-    if (!is_new) {
-      return refuse(fmt::format("{} lies in two log dirs, {} and {}: remove one of them",
-                                model::to_string(folder.partition), paths_[at->second],
-                                paths_[log_dir]));
+  for (auto& future : folders->futures) {
+    future.log_dir = log_dir;
+    futures_.push_back(std::move(future));
+  }
+  for (auto& folder : folders->partitions) {
+    if (where_.contains(folder.partition)) {
+      const auto is_better = replaces(folder, log_dir);
+      if (!is_better) return fail(is_better.error());
+      if (!*is_better) continue;
     }
+    where_[folder.partition] = log_dir;
     FoundPartition found;
     found.partition = folder.partition;
     found.log_dir = log_dir;
@@ -245,6 +250,29 @@ Result<void> OpenLogDirs::take_partitions(std::uint32_t log_dir) {
     epochs_.emplace(std::move(folder.partition), std::move(folder.epochs));
   }
   return {};
+}
+
+/// A partition that was found in another dir as well: true if this folder counts and the other one
+/// is forgotten. A crash in the middle of a move leaves both, with the same records.
+Result<bool> OpenLogDirs::replaces(const FoundFolder& folder, std::uint32_t log_dir) {
+  const auto known = std::ranges::find(found_, folder.partition, &FoundPartition::partition);
+  GREGOR_ASSERT(known != found_.end());
+  const std::string name = model::to_string(folder.partition);
+  auto chosen = choose_folder(files_, join_path(paths_[known->log_dir], name),
+                              join_path(paths_[log_dir], name));
+  if (!chosen) return fail(std::move(chosen.error()));
+  if (!chosen->is_decided || known->topic_id != folder.topic_id) {
+    return refuse(fmt::format("{} lies in two log dirs, {} and {}: remove one of them", name,
+                              paths_[known->log_dir], paths_[log_dir]));
+  }
+  const std::uint32_t old = chosen->is_second ? known->log_dir : log_dir;
+  log::warn("storage", "{} was being moved: the folder in {} counts, that in {} is put aside", name,
+            paths_[chosen->is_second ? log_dir : known->log_dir], paths_[old]);
+  superseded_.push_back({old, folder.partition, chosen->unique_suffix});
+  if (!chosen->is_second) return false;
+  epochs_.erase(folder.partition);
+  found_.erase(known);
+  return true;
 }
 
 Result<void> OpenLogDirs::write_meta(std::int32_t broker_id, const std::string& cluster_id) {
@@ -283,6 +311,7 @@ Result<std::unique_ptr<LoadedLog>> OpenLogDirs::load(
   const auto epochs = epochs_.find(found.partition);
   if (epochs != epochs_.end()) request.epochs = epochs->second;
   request.is_clean = dir.was_clean;
+  request.keeps_moved_mark = has_failed();
   request.has_failed_sync = dir.has_failed_sync;
   request.recovery_point = offset_in(dir.recovery_points, found.partition);
   request.log_start = offset_in(dir.log_starts, found.partition);
@@ -450,6 +479,64 @@ Result<void> OpenLogDirs::write_clean_shutdown_marker(std::uint32_t log_dir,
   if (auto done = forget_failed_sync(files_, paths_[log_dir]); !done) return done;
   return replace_small_file(files_, join_path(dirs_.at(log_dir).path, names::clean_shutdown),
                             fmt::format(R"({{"version":0,"brokerEpoch":{}}})", broker_epoch));
+}
+
+Result<FolderMove> OpenLogDirs::begin_move(const model::TopicPartition& partition, std::uint32_t to,
+                                           const std::string& unique_suffix, model::Uuid topic_id) {
+  if (is_offline(to)) return fail(dirs_[to].health->failure());
+  if (!find(partition)) {
+    return fail(ErrorCode::unknown_topic_or_partition,
+                fmt::format("{} is in no log dir", model::to_string(partition)));
+  }
+  const auto directory = join_path(paths_[to], future_folder_name(partition, unique_suffix));
+  if (auto made = make_future(files_, directory, unique_suffix, topic_id); !made) {
+    note_failure(to, "making the folder of a copy", made.error());
+    return fail(std::move(made.error()));
+  }
+  return FolderMove{partition, to, directory, unique_suffix, dirs_[to].health};
+}
+
+SettledMove OpenLogDirs::settle_move(const FolderMove& move, const SettledPositions& positions) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  SettledMove settled;
+  const auto where = where_.find(move.partition);
+  GREGOR_ASSERT(where != where_.end() && where->second != move.to && is_taken_);
+  const std::uint32_t from = where->second;
+  for (const std::uint32_t dir : {from, move.to}) {
+    if (!is_offline(dir)) continue;
+    settled.done = fail(dirs_[dir].health->failure());
+    return settled;
+  }
+  FolderSwap swap(files_, dirs_[from], dirs_[move.to], move);
+  settled = swap.run(positions);
+  if (!settled.done) {
+    // Somebody took the folder away: that says nothing of the disk.
+    if (settled.done.error().os_error == ENOENT) return settled;
+    note_failure(swap.is_at_source() ? from : move.to, "moving a partition", settled.done.error());
+    return settled;
+  }
+  where->second = move.to;
+  ++generation_;
+  if (auto left = swap.clean_up(); !left) {
+    note_failure(swap.is_at_source() ? from : move.to, "moving a partition", left.error());
+  }
+  return settled;
+}
+
+Result<void> OpenLogDirs::drop_future(const std::string& path) {
+  const auto parent = parent_directory(path);
+  const std::string_view name = std::string_view(path).substr(path.rfind('/') + 1);
+  const auto future = parse_future_folder(name);
+  if (std::ranges::find(paths_, parent) == paths_.end() || !future) {
+    return refuse(fmt::format("{} is not the folder of a copy", path));
+  }
+  const auto deleted =
+      join_path(parent, deleted_folder_name(future->partition, future->unique_suffix));
+  auto renamed = files_.rename(path, deleted);
+  if (!renamed && renamed.error().os_error == ENOENT) return {};
+  if (!renamed) return renamed;
+  if (auto synced = sync_entries(files_, parent); !synced) return synced;
+  return remove_folder(files_, deleted);
 }
 
 std::vector<std::string> OpenLogDirs::deleted_folders() const {

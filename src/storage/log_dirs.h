@@ -15,6 +15,7 @@
 #include "model/ids.h"
 #include "model/uuid.h"
 #include "runtime/file_system.h"
+#include "storage/dir_health.h"
 #include "storage/partition_log.h"
 #include "storage/producer_rules.h"
 
@@ -49,6 +50,39 @@ struct FoundPartition {
   std::uint32_t log_dir = 0;  ///< index into paths
   std::optional<model::Uuid> topic_id;
   model::LeaderEpoch last_epoch{-1};  ///< last entry of leader-epoch-checkpoint
+};
+
+/// A folder "...-future" found at start: the copy of a move that a process before this one did not
+/// finish. What it holds is not known.
+struct FoundFuture {
+  model::TopicPartition partition;
+  std::uint32_t log_dir = 0;
+  std::string path;
+  std::optional<model::Uuid> topic_id;
+};
+
+/// A move of a partition to another log dir, from begin_move() on.
+struct FolderMove {
+  model::TopicPartition partition;
+  std::uint32_t to = 0;               ///< log dir
+  std::string directory;              ///< of the copy, there
+  std::string unique_suffix;          ///< of the folders' names
+  std::shared_ptr<DirHealth> health;  ///< of the log dir `to`
+};
+
+/// Of a log that stands still, as its checkpoints are to say.
+struct SettledPositions {
+  model::Offset log_end;                   ///< all of it is on the disk
+  std::optional<model::Offset> log_start;  ///< only if above its first segment's base offset
+  model::Offset high_watermark;
+};
+
+/// How settle_move() ended.
+struct SettledMove {
+  Result<void> done;
+  bool is_halfway = false;  ///< after an error: the next start finds out which folder counts
+  std::string directory;    ///< the new one
+  std::string retired;      ///< the old one, renamed to "...-delete"
 };
 
 /// Offsets of partitions for the three checkpoint files of one log dir.
@@ -146,6 +180,24 @@ class LogDirs {
                                                        model::Offset offset) = 0;
   [[nodiscard]] virtual Result<void> write_clean_shutdown_marker(std::uint32_t log_dir,
                                                                  std::int64_t broker_epoch) = 0;
+
+  // Moves between log dirs. The copy is made by LogCopy.
+
+  [[nodiscard]] virtual const std::vector<FoundFuture>& futures() const = 0;
+  /// Makes the folder of the copy, "<topic>-<partition>.<suffix>-future", in another dir.
+  /// @durable yes @errors kafka_storage_error: that dir is offline, or fails;
+  /// unknown_topic_or_partition
+  [[nodiscard]] virtual Result<FolderMove> begin_move(const model::TopicPartition& partition,
+                                                      std::uint32_t to,
+                                                      const std::string& unique_suffix,
+                                                      model::Uuid topic_id) = 0;
+  /// Puts the copy, which is complete and on the disk, into the place of the partition's folder.
+  /// Nothing is appended to either until it has ended well. @durable yes
+  [[nodiscard]] virtual SettledMove settle_move(const FolderMove& move,
+                                                const SettledPositions& positions) = 0;
+  /// Removes the folder of a copy with its files; ok if it is gone. @durable yes: what a crash
+  /// leaves of it is no copy any more
+  [[nodiscard]] virtual Result<void> drop_future(const std::string& path) = 0;
 
   /// Folders named "...-delete", found at start or made by PartitionLog::retire.
   [[nodiscard]] virtual std::vector<std::string> deleted_folders() const = 0;

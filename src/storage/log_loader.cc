@@ -83,6 +83,11 @@ Result<void> Loading::find_segments() {
   }
   std::vector<SegmentFileName> indexes;
   for (const auto& entry : *entries) {
+    if (entry.name == names::moved_mark && !request_.keeps_moved_mark) {
+      auto removed = files_.remove(join_path(log_->directory, entry.name));
+      if (!removed) return removed;
+      entries_changed_ = true;
+    }
     const auto name = parse_segment_file_name(entry.name);
     if (!name) continue;
     if (!entry.is_regular) {

@@ -25,6 +25,9 @@ struct ActiveProducer;
 struct CleanedSegment;
 struct CleaningFacts;
 struct LogCounters;
+struct LogExtent;
+struct FrozenLog;
+struct Relocation;
 struct LoadedLog;  // log_loader.h: what loading found, before it is bound to a shard
 
 /// Bytes of a segment that may be sent to a reader: whole batches, checked (written by this process
@@ -103,6 +106,9 @@ struct BatchError {
 
 template <class T>
 using AppendResult = tl::expected<T, BatchError>;
+
+/// What puts a log that stands still into another log dir (log_copy.h). Thread: the I/O pool.
+using RelocationWork = UniqueFunction<Relocation(const FrozenLog&)>;
 
 /// The log of one partition in one log directory: ordered segments plus their indexes.
 ///
@@ -193,6 +199,18 @@ class PartitionLog {
   /// @errors operation_not_attempted: the segments are others by now, nothing was changed;
   /// kafka_storage_error. @durable yes
   runtime::Task<Result<std::vector<std::string>>> replace_segments(CleanedSegment cleaned);
+
+  // For moves between log dirs; types in log_copy.h.
+
+  /// What a copy of it has to hold by now. @errors kafka_storage_error
+  runtime::Task<Result<LogExtent>> extent();
+  /// Goes on in another folder. Appends wait while `work` makes that the log's folder; readers go on
+  /// with what is open. Waits for the cleaner, which is told to end, and for deletions.
+  /// @return what `work` gave. After an error nothing was changed, unless it is_halfway: then
+  ///         nothing is appended any more until the next start, which finds out where the log is
+  /// @errors operation_not_attempted: not now; kafka_storage_error
+  /// @durable yes: everything up to log_end() is on the disk, in the new folder
+  runtime::Task<Result<Relocation>> relocate(RelocationWork work);
 
   // For the scrub (segment_scrub.h).
 

@@ -24,18 +24,6 @@ constexpr std::chrono::milliseconds reshaping_nap(20);
 // How long a swap that has begun waits for a descriptor.
 constexpr std::chrono::seconds swap_patience(30);
 
-/// What is true while it lives.
-class Flag {
- public:
-  explicit Flag(bool& flag) : flag_(flag) { flag_ = true; }
-  Flag(const Flag&) = delete;
-  Flag& operator=(const Flag&) = delete;
-  ~Flag() { flag_ = false; }
-
- private:
-  bool& flag_;
-};
-
 }  // namespace
 
 Task<Result<CleaningFacts>> PartitionLog::State::cleaning_facts(std::shared_ptr<State> self) {
@@ -201,16 +189,21 @@ void PartitionLog::State::apply_replacement(const CleanedSegment& cleaned) {
   made.verified.add(0, cleaned.size_bytes);
   made.aborted_count = cleaned.aborted_count;
   made.used = ++use_count_;
+  made.identity = ++layout_;
   const auto begin = segments.begin() + static_cast<std::ptrdiff_t>(*first);
   *begin = std::move(made);
   segments.erase(begin + 1, begin + static_cast<std::ptrdiff_t>(cleaned.replaced.size()));
-  ++layout_;
 }
 
 std::shared_ptr<void> PartitionLog::State::hold(std::shared_ptr<State> self) {
-  if (self->append_refusal()) return nullptr;
+  if (self->append_refusal() || self->is_relocating_) return nullptr;
   struct Hold {
-    explicit Hold(std::shared_ptr<State> held) : state(std::move(held)), running(*state) {}
+    explicit Hold(std::shared_ptr<State> held) : state(std::move(held)), running(*state) {
+      ++state->cleanings_;
+    }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+    ~Hold() { --state->cleanings_; }
     std::shared_ptr<State> state;
     Operation running;
   };

@@ -293,12 +293,13 @@ void PartitionLog::State::settle_end(Offset end) {
 /// Unless it is open, or gone by the time it would be opened: the caller looks again.
 Task<Result<void>> PartitionLog::State::open_inactive(std::size_t index) {
   GREGOR_ASSERT(index + 1 < segments.size());
-  const SegmentPlace where = place(segments[index].base);
+  const Offset base = segments[index].base;
   while (is_opening_) {
     auto waiting = opened_.wait();
     co_await waiting;
   }
-  Segment* const wanted = find_segment(where.base);
+  const SegmentPlace where = place(base);  // not before: it may have gone to another log dir
+  Segment* const wanted = find_segment(base);
   if (wanted == nullptr || wanted->files.is_open()) co_return Result<void>();
   OpenSegments::SlotPointer slot =
       open_segments_->room_for_cold(wanted->wish, shard_.clock().now());

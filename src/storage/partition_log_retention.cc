@@ -18,18 +18,6 @@ using runtime::Task;
 
 namespace {
 
-/// What is true while it lives.
-class Flag {
- public:
-  explicit Flag(bool& flag) : flag_(flag) { flag_ = true; }
-  Flag(const Flag&) = delete;
-  Flag& operator=(const Flag&) = delete;
-  ~Flag() { flag_ = false; }
-
- private:
-  bool& flag_;
-};
-
 struct Renamed {
   std::size_t segments = 0;  ///< whose files are out of the way
   std::vector<std::string> files;

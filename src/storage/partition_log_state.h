@@ -8,6 +8,7 @@
 //   partition_log_read.cc   slices for readers, lookups by time
 //   partition_log_retention.cc  deleting old segments
 //   partition_log_cleaning.cc  what the log cleaner may do
+//   partition_log_move.cc  going on in another log dir
 #pragma once
 
 #include <coroutine>
@@ -21,6 +22,7 @@
 #include "storage/append_preparation.h"
 #include "storage/index_writer.h"
 #include "storage/log_cleaning.h"
+#include "storage/log_copy.h"
 #include "storage/log_counters.h"
 #include "storage/log_loader.h"
 #include "storage/open_segments.h"
@@ -34,6 +36,18 @@
 #include "storage/wait_list.h"
 
 namespace gregor::storage {
+
+/// What is true while it lives.
+class Flag {
+ public:
+  explicit Flag(bool& flag) : flag_(flag) { flag_ = true; }
+  Flag(const Flag&) = delete;
+  Flag& operator=(const Flag&) = delete;
+  ~Flag() { flag_ = false; }
+
+ private:
+  bool& flag_;
+};
 
 /// A segment on the shard. Its files are opened when they are needed.
 struct Segment {
@@ -53,6 +67,7 @@ struct Segment {
   bool has_unsynced_indexes = false;
   bool has_unsynced_aborted = false;
   std::uint64_t unsynced_bytes = 0;  ///< written by this process since the last sync
+  std::uint64_t identity = 0;  ///< another one once its content was compacted
   std::uint64_t used = 0;  ///< number of the last use, for closing the one not used for longest
 };
 
@@ -157,7 +172,11 @@ class PartitionLog::State final : public std::enable_shared_from_this<State>,
   static runtime::Task<Result<CleaningFacts>> cleaning_facts(std::shared_ptr<State> self);
   [[nodiscard]] std::vector<ActiveProducer> active_producers() const;
   static std::shared_ptr<void> hold(std::shared_ptr<State> self);
-  [[nodiscard]] bool is_closing() const { return is_closing_; }
+  /// The cleaner ends soon when the log is closed or goes to another log dir.
+  [[nodiscard]] bool is_closing() const { return is_closing_ || is_relocating_; }
+  static runtime::Task<Result<LogExtent>> extent(std::shared_ptr<State> self);
+  static runtime::Task<Result<Relocation>> relocate(std::shared_ptr<State> self,
+                                                    RelocationWork work);
   static runtime::Task<Result<std::vector<std::string>>> replace_segments(
       std::shared_ptr<State> self, CleanedSegment cleaned);
   /// New settings from now on.
@@ -316,6 +335,14 @@ class PartitionLog::State final : public std::enable_shared_from_this<State>,
   runtime::Task<Result<void>> settle_files(const CleanedSegment& cleaned);
   void apply_replacement(const CleanedSegment& cleaned);
 
+  // moving
+  [[nodiscard]] LogExtent extent_now() const;
+  runtime::Task<Result<void>> wait_for_others();
+  runtime::Task<Result<void>> hold_still();
+  void go_on();
+  void apply_relocation(const Relocation& relocation);
+  void fail_halfway(const Error& error);
+
   // retention
   [[nodiscard]] std::vector<SegmentSpan> spans() const;
   runtime::Task<Result<std::size_t>> count_deletable(DeletionReason reason);
@@ -381,6 +408,8 @@ class PartitionLog::State final : public std::enable_shared_from_this<State>,
   bool is_reshaping_ = false;  ///< somebody takes segments out or replaces some: one at a time
   std::uint64_t layout_ = 0;   ///< moves when that is done: indexes from before no longer hold
   bool is_replacing_ = false;  ///< files get other names now; is_opening_ holds too
+  std::size_t cleanings_ = 0;  ///< hold_for_cleaning() that are held
+  bool is_relocating_ = false;
   WaitList write_ended_;       ///< write_slowly() or a roll
 
   std::uint64_t use_count_ = 0;

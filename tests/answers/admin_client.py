@@ -4,9 +4,9 @@ import uuid
 
 from wire import Writer
 
-DELETE_RECORDS, OFFSET_FOR_LEADER_EPOCH, DESCRIBE_LOG_DIRS = 21, 23, 35
+DELETE_RECORDS, OFFSET_FOR_LEADER_EPOCH, ALTER_REPLICA_LOG_DIRS, DESCRIBE_LOG_DIRS = 21, 23, 34, 35
 CREATE_PARTITIONS, DESCRIBE_CLUSTER, DESCRIBE_TOPIC_PARTITIONS = 37, 60, 75
-FIRST_FLEXIBLE = {DELETE_RECORDS: 2, OFFSET_FOR_LEADER_EPOCH: 4, DESCRIBE_LOG_DIRS: 2, CREATE_PARTITIONS: 2,
+FIRST_FLEXIBLE = {DELETE_RECORDS: 2, OFFSET_FOR_LEADER_EPOCH: 4, ALTER_REPLICA_LOG_DIRS: 2, DESCRIBE_LOG_DIRS: 2, CREATE_PARTITIONS: 2,
                   DESCRIBE_CLUSTER: 0, DESCRIBE_TOPIC_PARTITIONS: 0}
 
 
@@ -114,6 +114,29 @@ def delete_records(client, asked, timeout=10000, version=2):
         reader.tags()
     reader.array(topic)
     return found, count
+
+
+def alter_replica_log_dirs(client, asked, version=2):
+    """asked: [(path, [(topic, [partitions])])]. Gives {(topic, index): error} and the number of rows."""
+    body = _writer(ALTER_REPLICA_LOG_DIRS, version)
+
+    def folder(item):
+        body.string(str(item[0])).array(item[1], lambda t: body.string(t[0]).array(t[1], body.int32).tags()).tags()
+    body.array(asked, folder)
+    reader = _ask(client, ALTER_REPLICA_LOG_DIRS, version, body)
+    reader.int32()
+    rows = []
+
+    def topic():
+        name = reader.string()
+
+        def partition():
+            rows.append(((name, reader.int32()), reader.int16()))
+            reader.tags()
+        reader.array(partition)
+        reader.tags()
+    reader.array(topic)
+    return dict(rows), len(rows)
 
 
 def describe_log_dirs(client, topics=None, version=4):

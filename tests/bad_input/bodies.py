@@ -20,7 +20,7 @@ APIS = {
     47: ("OffsetDelete", 1 << 15, 0),
     18: ("ApiVersions", 3, 0), 19: ("CreateTopics", 5, 1), 20: ("DeleteTopics", 4, 0), 21: ("DeleteRecords", 2, 0),
     22: ("InitProducerId", 2, 0), 23: ("OffsetForLeaderEpoch", 4, 0), 32: ("DescribeConfigs", 4, 0), 33: ("AlterConfigs", 2, 1),
-    35: ("DescribeLogDirs", 2, 0), 37: ("CreatePartitions", 2, 1), 44: ("IncrementalAlterConfigs", 1, 1),
+    34: ("AlterReplicaLogDirs", 2, 0), 35: ("DescribeLogDirs", 2, 0), 37: ("CreatePartitions", 2, 1), 44: ("IncrementalAlterConfigs", 1, 1),
     43: ("ElectLeaders", 2, 0), 57: ("UpdateFeatures", 0, 0), 60: ("DescribeCluster", 0, 0), 61: ("DescribeProducers", 0, 0), 74: ("ListConfigResources", 0, 0),
     75: ("DescribeTopicPartitions", 0, 0),
 }

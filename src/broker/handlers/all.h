@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "broker/handlers/alter_configs.h"
+#include "broker/handlers/alter_replica_log_dirs.h"
 #include "broker/handlers/api_versions.h"
 #include "broker/handlers/create_partitions.h"
 #include "broker/handlers/create_topics.h"
@@ -45,7 +46,7 @@ using AllHandlers =
                DescribeConfigsHandler, ListConfigResourcesHandler, AlterConfigsHandler,
                IncrementalAlterConfigsHandler, DescribeProducersHandler, CreatePartitionsHandler,
                DescribeClusterHandler, OffsetForLeaderEpochHandler, DescribeTopicPartitionsHandler,
-               DeleteRecordsHandler, DescribeLogDirsHandler, JoinGroupHandler, SyncGroupHandler,
+               DeleteRecordsHandler, AlterReplicaLogDirsHandler, DescribeLogDirsHandler, JoinGroupHandler, SyncGroupHandler,
                HeartbeatHandler, LeaveGroupHandler, DescribeGroupsHandler, ListGroupsHandler,
                DeleteGroupsHandler, ElectLeadersHandler, UpdateFeaturesHandler>;
 

@@ -1,5 +1,6 @@
 #include "broker/handlers/describe_log_dirs.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -9,6 +10,7 @@
 
 #include "broker/authorizer.h"
 #include "broker/broker_shard.h"
+#include "broker/log_dir_moves.h"
 
 namespace gregor::broker {
 namespace {
@@ -20,6 +22,15 @@ struct Log {
   model::TopicPartition partition;
   std::string dir;
   std::uint64_t size_bytes = 0;
+  model::Offset start;
+  model::Offset end;
+};
+
+/// A partition, or the copy of one that is moved.
+struct Shown {
+  std::uint64_t size_bytes = 0;
+  std::int64_t offset_lag = 0;
+  bool is_future = false;
 };
 
 runtime::Task<std::vector<Log>> logs_of(BrokerShard& shard) {
@@ -27,7 +38,8 @@ runtime::Task<std::vector<Log>> logs_of(BrokerShard& shard) {
   for (const auto& partition : shard.all()) {
     const storage::PartitionLog& log = partition->log();
     std::string dir = log.directory().substr(0, log.directory().rfind('/'));
-    logs.push_back({log.partition(), std::move(dir), log.size_bytes()});
+    logs.push_back(
+        {log.partition(), std::move(dir), log.size_bytes(), log.log_start(), log.log_end()});
   }
   co_return logs;
 }
@@ -51,20 +63,36 @@ class Filter {
 };
 
 /// By dir, then by topic.
-using Sizes = std::map<std::string, std::map<std::string, std::map<std::int32_t, std::uint64_t>>>;
+using Contents = std::map<std::string, std::map<std::string, std::map<std::int32_t, Shown>>>;
 
-runtime::Task<Sizes> sizes_of(BrokerShard& home, const Filter& filter) {
-  Sizes sizes;
+runtime::Task<std::vector<FutureReplica>> futures_of(BrokerShard& shard) {
+  co_return shard.log_dir_moves().futures();
+}
+
+runtime::Task<Contents> contents_of(BrokerShard& home, const Filter& filter) {
+  Contents contents;
+  auto ask_moves = [&home] { return futures_of(home); };
+  std::map<model::TopicPartition, FutureReplica> futures;
+  for (auto& future : co_await runtime::call_on(home.shard(), runtime::ShardId(0), ask_moves))
+    futures.emplace(future.partition, future);
   for (std::uint32_t i = 0; i < home.shard().count(); ++i) {
     const runtime::ShardId id(i);
     BrokerShard* target = &home.peer(id);
     auto ask = [target] { return logs_of(*target); };
     for (const Log& log : co_await runtime::call_on(home.shard(), id, ask)) {
-      if (filter.wants(log.partition))
-        sizes[log.dir][log.partition.topic][log.partition.partition.value()] = log.size_bytes;
+      if (!filter.wants(log.partition)) continue;
+      const std::int32_t index = log.partition.partition.value();
+      contents[log.dir][log.partition.topic][index] = {log.size_bytes, 0, false};
+      const auto future = futures.find(log.partition);
+      if (future == futures.end()) continue;
+      const std::string& dir = home.log_dirs().paths().at(future->second.log_dir);
+      if (dir == log.dir) continue;  // it has just arrived
+      const std::int64_t lag = log.end - std::max(future->second.end, log.start);
+      contents[dir][log.partition.topic][index] = {future->second.size_bytes,
+                                                   std::max<std::int64_t>(lag, 0), true};
     }
   }
-  co_return sizes;
+  co_return contents;
 }
 
 }  // namespace
@@ -78,7 +106,7 @@ runtime::Task<protocol::DescribeLogDirsResponse> DescribeLogDirsHandler::handle(
   }
   BrokerShard& home = context.shard;
   const Filter filter(request);
-  const Sizes sizes = co_await sizes_of(home, filter);
+  const Contents contents = co_await contents_of(home, filter);
   storage::LogDirs& dirs = home.log_dirs();
   auto measure = [&dirs] {
     dirs.measure_room();
@@ -95,13 +123,15 @@ runtime::Task<protocol::DescribeLogDirsResponse> DescribeLogDirsHandler::handle(
     }
     row.total_bytes = static_cast<std::int64_t>(state.space.total_bytes);
     row.usable_bytes = static_cast<std::int64_t>(state.space.usable_bytes);
-    const auto there = sizes.find(state.path);
-    if (there != sizes.end()) {
+    const auto there = contents.find(state.path);
+    if (there != contents.end()) {
       for (const auto& [topic, partitions] : there->second) {
         auto& topic_row = row.topics.emplace_back();
         topic_row.name = context.keep(topic);
-        for (const auto& [index, size] : partitions)
-          topic_row.partitions.push_back({index, static_cast<std::int64_t>(size), 0, false});
+        for (const auto& [index, shown] : partitions) {
+          topic_row.partitions.push_back({index, static_cast<std::int64_t>(shown.size_bytes),
+                                          shown.offset_lag, shown.is_future});
+        }
       }
     }
     answer.results.push_back(std::move(row));
