@@ -106,9 +106,11 @@ runtime::Task<ErrorCode> LogDirMoves::ask(model::TopicPartition partition, std::
   if (at == dirs_.paths().end()) co_return ErrorCode::log_dir_not_found;
   const auto to = static_cast<std::uint32_t>(at - dirs_.paths().begin());
   if (dirs_.states()[to].failure) co_return ErrorCode::kafka_storage_error;
+  // By hand: who asks may outlive this.
   co_await asks_.take();
-  const Turns::Holder turn(asks_);
-  co_return co_await ask_in_turn(std::move(partition), to);
+  const ErrorCode error = co_await ask_in_turn(std::move(partition), to);
+  asks_.pass();
+  co_return error;
 }
 
 runtime::Task<ErrorCode> LogDirMoves::ask_in_turn(model::TopicPartition partition,
@@ -143,6 +145,7 @@ runtime::Task<ErrorCode> LogDirMoves::begin(model::TopicPartition partition, std
     log::error(component, "{}: it can't be moved: {}", to_string(partition), made.error().detail);
     co_return made.error().code;
   }
+  if (is_stopping_) co_return ErrorCode::kafka_storage_error;  // the next start finds its folder
   auto move = std::make_shared<Move>();
   move->folder = std::move(*made);
   move->topic_id = topic_id;
@@ -154,8 +157,8 @@ runtime::Task<ErrorCode> LogDirMoves::begin(model::TopicPartition partition, std
 
 runtime::Task<void> LogDirMoves::drop(model::TopicPartition partition) {
   co_await asks_.take();
-  const Turns::Holder turn(asks_);
   co_await cancel(partition);
+  asks_.pass();
 }
 
 /// Ends when the move has ended, in either way.
