@@ -61,9 +61,7 @@ runtime::Task<void> LogDirMoves::begin_one_anew(storage::FoundFuture found) {
   BrokerShard& target = owner(found.partition);
   auto look = [&target, &found] { return look_up(target, found.partition); };
   const Hosted hosted = co_await runtime::call_on(shard_, target.shard().id(), look);
-  const auto image = shared_.shards[0]->image();
-  const bool is_known = image->find(found.partition.topic, found.partition.partition) != nullptr;
-  if (!hosted.is_there && is_known) {
+  if (!hosted.is_there && hosted.is_known) {
     log::warn(component, "{}: {} is the copy of a partition that is not here; it is left alone",
               name, found.path);
     co_return;
@@ -90,10 +88,11 @@ runtime::Task<LogDirMoves::Hosted> LogDirMoves::look_up(BrokerShard& shard,
   if (found == nullptr) {
     const auto image = shard.image();
     const auto* known = image->find(partition.topic, partition.partition);
+    hosted.is_known = known != nullptr;
     hosted.is_offline = known != nullptr && known->leader == shard.broker_id();
     co_return hosted;
   }
-  hosted.is_there = true;
+  hosted.is_there = hosted.is_known = true;
   hosted.is_offline = found->log().failure().has_value();
   hosted.topic_id = found->topic_id();
   co_return hosted;
@@ -121,6 +120,7 @@ runtime::Task<ErrorCode> LogDirMoves::ask_in_turn(model::TopicPartition partitio
   auto look = [&target, &partition] { return look_up(target, partition); };
   const Hosted hosted = co_await runtime::call_on(shard_, target.shard().id(), look);
   if (hosted.is_offline) co_return ErrorCode::kafka_storage_error;
+  if (!hosted.is_known) co_return ErrorCode::unknown_topic_or_partition;
   const auto now = dirs_.find(partition);
   if (!hosted.is_there || !now) co_return ErrorCode::replica_not_available;
   if (*now == to || moves_.contains(partition)) co_return ErrorCode::none;

@@ -48,8 +48,9 @@ class LogDirMoves {
   /// What AlterReplicaLogDirs asks for: has begun, or is done, when it ends. The dir where the
   /// partition is makes a move of it end.
   /// @param path  of a log dir, as DescribeLogDirs gives it
-  /// @return log_dir_not_found, replica_not_available, kafka_storage_error (a log dir is offline or
-  ///         has no room), invalid_topic_exception (the folder's name would be too long)
+  /// @return log_dir_not_found, unknown_topic_or_partition, replica_not_available (another broker
+  ///         has it), kafka_storage_error (a log dir is offline or has no room),
+  ///         invalid_topic_exception (the folder's name would be too long)
   runtime::Task<ErrorCode> ask(model::TopicPartition partition, std::string path);
 
   /// Before a partition is deleted: nothing is left of a move of it.
@@ -76,6 +77,7 @@ class LogDirMoves {
   };
   /// What the owning shard knows of a partition.
   struct Hosted {
+    bool is_known = false;  ///< the cluster has it
     bool is_there = false;
     bool is_offline = false;
     model::Uuid topic_id;
