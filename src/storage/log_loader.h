@@ -68,7 +68,7 @@ struct LoadRequest {
   std::vector<EpochStart> epochs;
   bool is_clean = false;
   bool keeps_moved_mark = false;  ///< folder_swap.h: the old folder may still be somewhere
-  bool has_failed_sync = false;  ///< what lies beyond the recovery point may not be on the disk
+  bool has_failed_sync = false;   ///< what lies beyond the recovery point may not be on the disk
   std::optional<model::Offset> recovery_point;  ///< checkpoints; nullopt = no entry
   std::optional<model::Offset> log_start;
   std::optional<model::Offset> high_watermark;

@@ -204,8 +204,8 @@ class PartitionLog {
 
   /// What a copy of it has to hold by now. @errors kafka_storage_error
   runtime::Task<Result<LogExtent>> extent();
-  /// Goes on in another folder. Appends wait while `work` makes that the log's folder; readers go on
-  /// with what is open. Waits for the cleaner, which is told to end, and for deletions.
+  /// Goes on in another folder. Appends wait while `work` makes that the log's folder; readers go
+  /// on with what is open. Waits for the cleaner, which is told to end, and for deletions.
   /// @return what `work` gave. After an error nothing was changed, unless it is_halfway: then
   ///         nothing is appended any more until the next start, which finds out where the log is
   /// @errors operation_not_attempted: not now; kafka_storage_error

@@ -67,7 +67,7 @@ struct Segment {
   bool has_unsynced_indexes = false;
   bool has_unsynced_aborted = false;
   std::uint64_t unsynced_bytes = 0;  ///< written by this process since the last sync
-  std::uint64_t identity = 0;  ///< another one once its content was compacted
+  std::uint64_t identity = 0;        ///< another one once its content was compacted
   std::uint64_t used = 0;  ///< number of the last use, for closing the one not used for longest
 };
 
@@ -410,7 +410,7 @@ class PartitionLog::State final : public std::enable_shared_from_this<State>,
   bool is_replacing_ = false;  ///< files get other names now; is_opening_ holds too
   std::size_t cleanings_ = 0;  ///< hold_for_cleaning() that are held
   bool is_relocating_ = false;
-  WaitList write_ended_;       ///< write_slowly() or a roll
+  WaitList write_ended_;  ///< write_slowly() or a roll
 
   std::uint64_t use_count_ = 0;
   std::size_t operations_ = 0;

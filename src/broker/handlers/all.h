@@ -46,8 +46,9 @@ using AllHandlers =
                DescribeConfigsHandler, ListConfigResourcesHandler, AlterConfigsHandler,
                IncrementalAlterConfigsHandler, DescribeProducersHandler, CreatePartitionsHandler,
                DescribeClusterHandler, OffsetForLeaderEpochHandler, DescribeTopicPartitionsHandler,
-               DeleteRecordsHandler, AlterReplicaLogDirsHandler, DescribeLogDirsHandler, JoinGroupHandler, SyncGroupHandler,
-               HeartbeatHandler, LeaveGroupHandler, DescribeGroupsHandler, ListGroupsHandler,
-               DeleteGroupsHandler, ElectLeadersHandler, UpdateFeaturesHandler>;
+               DeleteRecordsHandler, AlterReplicaLogDirsHandler, DescribeLogDirsHandler,
+               JoinGroupHandler, SyncGroupHandler, HeartbeatHandler, LeaveGroupHandler,
+               DescribeGroupsHandler, ListGroupsHandler, DeleteGroupsHandler, ElectLeadersHandler,
+               UpdateFeaturesHandler>;
 
 }  // namespace gregor::broker
