@@ -126,6 +126,12 @@ Task<Result<Offset>> PartitionLog::State::move_log_start(std::shared_ptr<State> 
     auto flushed = co_await std::move(flushing);
     if (!flushed) co_return fail(std::move(flushed.error()));
   }
+  // While it goes to another log dir its start is being written down there.
+  while (s.is_replacing_) {
+    auto waiting = s.opened_.wait();
+    co_await waiting;
+  }
+  if (auto refusal = s.append_refusal()) co_return fail(std::move(*refusal));
   if (to > s.log_start) {
     s.raise_log_start(to);
   }
