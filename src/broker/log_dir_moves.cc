@@ -95,6 +95,7 @@ runtime::Task<LogDirMoves::Hosted> LogDirMoves::look_up(BrokerShard& shard,
   hosted.is_there = hosted.is_known = true;
   hosted.is_offline = found->log().failure().has_value();
   hosted.topic_id = found->topic_id();
+  hosted.size_bytes = found->log().size_bytes();
   co_return hosted;
 }
 
@@ -126,9 +127,13 @@ runtime::Task<ErrorCode> LogDirMoves::ask_in_turn(model::TopicPartition partitio
   if (*now == to || moves_.contains(partition)) co_return ErrorCode::none;
   // A copy of it may lie in the dir that is offline.
   const storage::LogDirState state = dirs_.states()[to];
-  if (dirs_.has_failed() || !state.has_room || is_stopping_) {
+  const std::uint64_t wanted_bytes =
+      hosted.size_bytes + static_cast<std::uint64_t>(std::max<std::int64_t>(
+                              shared_.config.gregor_log_dir_reserve_bytes, 0));
+  const bool has_room = state.has_room && state.space.usable_bytes > wanted_bytes;
+  if (dirs_.has_failed() || !has_room || is_stopping_) {
     log::warn(component, "{}: it is not moved to {}: {}", to_string(partition), state.path,
-              state.has_room ? "a log dir is offline" : "there is no room");
+              has_room ? "a log dir is offline" : "there is no room");
     co_return ErrorCode::kafka_storage_error;
   }
   co_return co_await begin(std::move(partition), to, hosted.topic_id);

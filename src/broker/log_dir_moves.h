@@ -81,6 +81,7 @@ class LogDirMoves {
     bool is_there = false;
     bool is_offline = false;
     model::Uuid topic_id;
+    std::uint64_t size_bytes = 0;
   };
 
   static runtime::Task<Hosted> look_up(BrokerShard& shard, model::TopicPartition partition);
