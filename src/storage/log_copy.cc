@@ -262,12 +262,11 @@ Result<SegmentFiles> LogCopy::complete(const FrozenLog& frozen) {
   const SegmentPlace last{to_, extent.segments.back().base};
   auto done = copy_side_files(extent.directory, last.base);
   if (done) done = copy_snapshots(extent.directory);
-  if (done) {
+  if (done) {  // this syncs the entries of all files in the folder, so it comes last
     done = into_target(
         replace_small_file(files_, join_path(to_, names::epoch_checkpoint), frozen.epochs),
         "writing leader epochs");
   }
-  if (done) done = into_target(sync_entries(files_, to_), "syncing a copy");
   if (!done) return fail(std::move(done.error()));
   SegmentFiles active;
   for (auto& [path, file] : {std::pair(last.log_path(), &active.log),

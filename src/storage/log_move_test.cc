@@ -244,6 +244,7 @@ TEST_F(LogMoveTest, a_clean_stop_behind_a_move_leaves_nothing_to_recover) {
   host.stop();
   ASSERT_TRUE(host.open(synced_config()).has_value());
   EXPECT_EQ(host.loaded().recovered_bytes, 0U);
+  EXPECT_EQ(host.log().epoch_at(host.log().log_start()), LeaderEpoch(0));
   EXPECT_EQ(host.log().log_end(), end);
   check_log(host);
 }
@@ -277,9 +278,16 @@ TEST_P(LogMoveCrashTest, nothing_is_lost_at_any_step) {
 INSTANTIATE_TEST_SUITE_P(Kinds, LogMoveCrashTest,
                          ::testing::Values(CrashKind::kill, CrashKind::power));
 
-class LogMoveFaultTest : public LogMoveTest, public ::testing::WithParamInterface<FileOperation> {};
+class LogMoveFaultTest : public LogMoveTest, public ::testing::WithParamInterface<FileOperation> {
+ protected:
+  void fail_each(CrashKind kind);
+};
 
 TEST_P(LogMoveFaultTest, nothing_is_lost_when_any_call_fails) {
+  for (const CrashKind kind : {CrashKind::kill, CrashKind::power}) fail_each(kind);
+}
+
+void LogMoveFaultTest::fail_each(CrashKind kind) {
   const test::QuietLog quiet;
   bool has_ended = false;
   for (std::uint64_t n = 1; n < 200 && !has_ended && !HasFailure(); ++n) {
@@ -294,7 +302,7 @@ TEST_P(LogMoveFaultTest, nothing_is_lost_when_any_call_fails) {
     ASSERT_TRUE(moved.has_value());
     has_ended = host.disk().count(GetParam()) < calls + n;
     host.disk().clear_failures();
-    host.crash(CrashKind::power);
+    host.crash(kind);
     check_next_lives(host);
   }
   EXPECT_TRUE(has_ended);
