@@ -127,7 +127,7 @@ Task<Result<Offset>> PartitionLog::State::move_log_start(std::shared_ptr<State> 
     if (!flushed) co_return fail(std::move(flushed.error()));
   }
   // While it goes to another log dir its start is being written down there.
-  while (s.is_replacing_) {
+  while (s.is_relocating_ && s.is_replacing_) {
     auto waiting = s.opened_.wait();
     co_await waiting;
   }
