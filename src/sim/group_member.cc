@@ -157,7 +157,8 @@ runtime::Task<bool> GroupMember::join(ClientConnection::Pointer connection) {
   note_joined(*joined, sent);
   // In version 0 the session time-out is the rebalance time-out as well.
   limit_ = std::min(session_timeout_, rebalance_timeout_) - clock_step;
-  note_life(sent);
+  // Joining and SyncGroup are no signs of life: where nothing has changed they are answered at
+  // once, and the session goes on as it was. Source: Apache Kafka 4.1.1.
   if (ghost_ && numbers_.chance(0.8)) co_await haunt(connection);
   if (numbers_.chance(plan_.slow_probability)) co_await pause(draw_up_to(2 * rebalance_timeout_));
   co_return co_await sync(connection, std::move(joined->members));
@@ -187,14 +188,12 @@ runtime::Task<bool> GroupMember::sync(ClientConnection::Pointer connection,
   order.claim = claim();
   order.assignments = share_out(members);
   order.version = draw(0, static_version, sync_version_highest);
-  const runtime::Instant sent = fleet_.now();
   auto synced = co_await client_.sync(connection, std::move(order));
   if (!synced) co_return false;
   if (synced->error != ErrorCode::none) co_return take_error("SyncGroup", synced->error);
   fleet_.groups().own({plan_.name, generation_}, owner(), synced->partitions);
   ++fleet_.counts().assignments;
   has_joined_ = was_assigned_ = true;
-  note_life(sent);
   partitions_ = std::move(synced->partitions);
   co_return co_await fetch(connection);
 }
