@@ -3,7 +3,7 @@
 
 Latency of the topics `plain` and `synced` (flush.messages=1), RATE (500) records of 1 kB a second each, SECONDS (15) long: alone, then
   cold   beside consumers that read MEGABYTES (2000) of another topic of the same log dir, whose pages were dropped from memory
-  slow   beside producers on another log dir, on a loop device that takes SLOW_BYTES (2000000) a second: eight partitions with
+  slow   beside producers on another log dir, on a loop device (in /dev/shm) that takes SLOW_BYTES (2000000) a second: eight partitions with
          flush.messages=1, one record at a time each by CONNECTIONS (16), and one partition with segments of 1 MiB as fast as it goes
 TRIES (2) times each, alone and beside in turn. BENCH_DIR: where the data goes. BENCH_BUILD: the build tree."""
 import os
@@ -182,14 +182,15 @@ def compare(broker, name, others):
 
 def run(root, names):
     disk = None
+    # In memory: on the disk of the first log dir its syncs would go through that one's journal.
+    slow = pathlib.Path(tempfile.mkdtemp(prefix="gregor-beside-", dir="/dev/shm"))
     broker = GregorBroker(root / "broker", {"offsets.topic.num.partitions": "1"}, [root / "fast"])
     if shards := os.environ.get("SHARDS"):
         broker.settings["gregor.shards"] = shards
     try:
         prepare(broker)
         if "slow" in names:
-            (root / "slow").mkdir()
-            disk = LoopDisk(root / "slow", 4000)
+            disk = LoopDisk(slow, 1500)
             broker.log_dirs.append(disk.mount_point / "data")
         broker.start()
         if disk:
@@ -208,6 +209,7 @@ def run(root, names):
         broker.kill()
         if disk:
             disk.remove()
+        shutil.rmtree(slow, ignore_errors=True)
 
 
 def main():
