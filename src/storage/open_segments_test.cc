@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 
+#include "storage/file_names.h"
 #include "storage/log_dirs.h"
 #include "storage/simulated_test_support.h"
 #include "storage/test_support.h"
@@ -332,6 +333,24 @@ TEST(OutOfDescriptors, a_sync_that_can_not_open_its_file_is_made_up_for) {
   host.crash(runtime::simulated::CrashKind::power);
   ASSERT_TRUE(host.open(test::small_config()).has_value());
   EXPECT_EQ(host.log().log_end(), Offset(1));
+}
+
+TEST(OutOfDescriptors, a_sync_that_can_not_open_its_file_is_no_failed_sync) {
+  int refused = 0;
+  for (std::uint64_t n = 1; n < 6; ++n) {
+    test::SimulatedHost host;
+    ASSERT_TRUE(host.open(test::small_config()).has_value());
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(host.append(make_batch({.value_bytes = 1800})).has_value());
+    }
+    host.settle();  // rolled segments are synced by themselves
+    ASSERT_TRUE(host.log().release_files());
+    host.disk().fail_nth(FileOperation::open, n, EMFILE);
+    refused += host.wait(host.log().flush()) ? 0 : 1;
+    EXPECT_FALSE(test::exists(host.files(), join_path("/data", names::sync_failed))) << n;
+    EXPECT_TRUE(host.wait(host.log().flush()).has_value());
+  }
+  EXPECT_GT(refused, 0);
 }
 
 TEST(OutOfDescriptors, a_roll_that_can_not_make_its_files_fails_the_appends_and_nothing_else) {

@@ -175,7 +175,7 @@ Task<Result<void>> PartitionLog::State::flush_once(FlushScope scope) {
   const FlushJob job = collect_unsynced(scope);
   auto work = [this, &job] {
     auto done = run_flush(files_, job);
-    if (!done && done.error().os_error != ENOENT) {
+    if (!done && done.error().os_error != ENOENT && !is_out_of_descriptors(done.error())) {
       note_failed_sync(files_, parent_directory(directory));
     }
     return done;
