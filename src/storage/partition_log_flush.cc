@@ -119,46 +119,19 @@ Result<void> PartitionLog::State::write_pending_indexes() {
 /// the next one.
 Task<Result<void>> PartitionLog::State::flush_to(Offset target, FlushScope scope) {
   GREGOR_ASSERT(target <= log_end);
-  const bool is_acknowledging = scope == FlushScope::data;
-  bool is_counted = false;
   for (;;) {
     if (failure) co_return fail(*failure);
     const Offset reached = scope == FlushScope::data ? flushed_end_ : recovery_point;
     if (reached >= target) co_return Result<void>();
-    if (is_acknowledging && !std::exchange(is_counted, true)) join_gathering(target);
     if (is_flushing_) {
       auto waiting = flushed_.wait();
       co_await waiting;
       continue;
     }
-    if (is_acknowledging && !gathering_.is_due(shard_.clock().now())) {
-      auto gathered = gather();
-      co_await std::move(gathered);
-      continue;
-    }
-    if (is_acknowledging) gathering_.begin(shard_.clock().now());
     auto flushing = flush_once(scope);
     auto flushed = co_await std::move(flushing);
-    if (is_acknowledging) gathering_.end(shard_.clock().now(), flushed_end_);
     if (!flushed) co_return flushed;
   }
-}
-
-void PartitionLog::State::join_gathering(Offset target) {
-  gathering_.arrive(target, shard_.clock().now());
-  if (all_are_there_ && gathering_.is_complete()) all_are_there_->set();
-}
-
-/// Until those who are expected have come, or it has taken too long.
-Task<void> PartitionLog::State::gather() {
-  is_flushing_ = true;
-  all_are_there_.emplace(shard_);
-  auto waiting = all_are_there_->wait_until(gathering_.until());
-  co_await std::move(waiting);
-  all_are_there_.reset();
-  is_flushing_ = false;
-  // Otherwise the sync that begins now wakes them.
-  if (failure) flushed_.wake_all();
 }
 
 Task<Result<void>> PartitionLog::State::flush_once(FlushScope scope) {

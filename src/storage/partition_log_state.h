@@ -31,7 +31,6 @@
 #include "storage/producer_state.h"
 #include "storage/retention_rules.h"
 #include "storage/segment_read.h"
-#include "storage/sync_gathering.h"
 #include "storage/tail_cache.h"
 #include "storage/wait_list.h"
 
@@ -305,8 +304,6 @@ class PartitionLog::State final : public std::enable_shared_from_this<State>,
   [[nodiscard]] bool has_unsynced_old_segments() const;
   runtime::Task<Result<void>> flush_to(model::Offset target, FlushScope scope);
   runtime::Task<Result<void>> flush_once(FlushScope scope);
-  void join_gathering(model::Offset target);
-  runtime::Task<void> gather();
   void flush_in_background();
   void arm_flush_timer();
   runtime::Task<void> flush_in_time();
@@ -393,10 +390,8 @@ class PartitionLog::State final : public std::enable_shared_from_this<State>,
 
   // Flushing.
   model::Offset flushed_end_;  ///< records below are on the disk
-  bool is_flushing_ = false;   ///< or gathers for it
+  bool is_flushing_ = false;
   WaitList flushed_;
-  SyncGathering gathering_;                        ///< of syncs that acknowledgements wait for
-  std::optional<runtime::OneShot> all_are_there_;  ///< while gather() runs
   bool has_unsynced_entries_ = false;
   bool is_background_flush_running_ = false;
   runtime::TimerId flush_timer_ = 0;  ///< of flush.ms, for the oldest record that is not synced
