@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""beside.py [cold] [slow]: what a consumer of cold records, and a slow disk, do to others. Gregor, on this machine; needs root for slow.
+"""beside.py [cold] [warm] [slow]: what a consumer of cold records, and a slow disk, do to others. Gregor, on this machine; needs root for slow.
 
 Latency of the topics `plain` and `synced` (flush.messages=1), RATE (500) records of 1 kB a second each, SECONDS (15) long: alone, then
-  cold   beside consumers that read MEGABYTES (2000) of another topic of the same log dir, whose pages were dropped from memory
+  cold   beside a consumer that reads MEGABYTES (2000) of another topic of the same log dir again and again, whose pages were dropped from
+         memory: COLD_RATE (100) MB a second; 0: as fast as it goes, which takes all the CPU as well
+  warm   the same with the pages in memory: what is due to the CPU and not to the disk
   slow   beside producers on another log dir, on a loop device (in /dev/shm) that takes SLOW_BYTES (2000000) a second: eight partitions with
          flush.messages=1, one record at a time each by CONNECTIONS (16), and one partition with segments of 1 MiB as fast as it goes
 TRIES (2) times each, alone and beside in turn. BENCH_DIR: where the data goes. BENCH_BUILD: the build tree."""
@@ -19,12 +21,15 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("BENCH_BUILD") or HERE.parent / "build" / "release")
 sys.path.insert(0, str(HERE.parent / "tests" / "lib"))
+import records
 from broker import GregorBroker
 from loop_disk import LoopDisk
+from raw_client import RawClient
 from suite import wait_until
 
 RATE, SECONDS, SIZE = (int(os.environ.get(name, usual)) for name, usual in (("RATE", 500), ("SECONDS", 15), ("SIZE", 1000)))
 MEGABYTES, SLOW_BYTES = int(os.environ.get("MEGABYTES", "2000")), int(os.environ.get("SLOW_BYTES", "2000000"))
+COLD_RATE = int(os.environ.get("COLD_RATE", "100"))
 CONNECTIONS, TRIES = int(os.environ.get("CONNECTIONS", "16")), int(os.environ.get("TRIES", "2"))
 MEASURED = ("plain", "synced")
 FILLERS = 40  # partitions that keep new ones away from the first log dir
@@ -92,16 +97,17 @@ def drop_pages(folder):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-class ColdReaders:
-    """A consumer that reads the cold topic from its beginning again and again, its pages dropped each time."""
+class Reader:
+    """A consumer that reads the cold topic from its beginning again and again, in a process of its own."""
 
-    def __init__(self, broker):
+    def __init__(self, broker, kind):
         self._broker = broker
+        self._kind = kind
         self._folder = broker.log_dirs[0] / "cold-0"
         self._process = None
 
     def begin(self):
-        self._process = subprocess.Popen([sys.executable, __file__, "--read-cold", self._broker.address, str(self._folder)],
+        self._process = subprocess.Popen([sys.executable, __file__, "--read", self._kind, self._broker.address, str(self._folder)],
                                          stdin=subprocess.DEVNULL)
 
     def end(self):
@@ -109,12 +115,31 @@ class ColdReaders:
         self._process.wait()
 
 
-def read_cold(address, folder):
+def read_again(kind, address, folder):
     while True:
-        drop_pages(pathlib.Path(folder))
+        if kind == "cold":
+            drop_pages(pathlib.Path(folder))
         began = time.monotonic()
-        loadgen("consume", address, "cold", MEGABYTES * 1000, 0, "assign=1").communicate()
-        print(f"        read {MEGABYTES} MB that were cold in {time.monotonic() - began:.1f} s", flush=True)
+        if COLD_RATE:
+            read_at_rate(address)
+        else:
+            loadgen("consume", address, "cold", MEGABYTES * 1000, 0, "assign=1").communicate()
+        took = time.monotonic() - began
+        print(f"        {MEGABYTES} MB that were {kind} in {took:.1f} s: {MEGABYTES / took:.0f} MB/s", flush=True)
+
+
+def read_at_rate(address):
+    """The whole topic, 1 MB with each Fetch, COLD_RATE of them a second at most."""
+    with RawClient(address) as client:
+        offset, due = 0, time.monotonic()
+        while True:
+            data = client.fetch("cold", 0, offset, max_wait_ms=0, max_bytes=1_000_000)["records"]
+            for batch in records.headers(data):
+                offset = batch.last_offset + 1
+            if not data:
+                return
+            due += len(data) / 1e6 / COLD_RATE
+            time.sleep(max(0, due - time.monotonic()))
 
 
 class SlowWriters:
@@ -169,8 +194,10 @@ def compare(broker, name, others):
         alone = measure(broker)
         say("alone", alone)
         others.begin()
-        beside = measure(broker)
-        others.end()
+        try:
+            beside = measure(broker)
+        finally:
+            others.end()
         say(name, beside)
         for topic in MEASURED:
             for what in ("ack", "e2e"):
@@ -201,8 +228,9 @@ def run(root, names):
             check_places(broker, [*(f"slow{number}" for number in range(8)), "bulk"], broker.log_dirs[1])
         check_places(broker, [*MEASURED, "cold", "__consumer_offsets"], broker.log_dirs[0])
         wait_until(lambda: broker.is_running(), 5, "the broker")
-        if "cold" in names:
-            compare(broker, "cold", ColdReaders(broker))
+        for kind in ("warm", "cold"):
+            if kind in names:
+                compare(broker, kind, Reader(broker, kind))
         if "slow" in names:
             compare(broker, "slow", SlowWriters(broker, disk))
     finally:
@@ -213,10 +241,10 @@ def run(root, names):
 
 
 def main():
-    if sys.argv[1:2] == ["--read-cold"]:
-        return read_cold(*sys.argv[2:])
+    if sys.argv[1:2] == ["--read"]:
+        return read_again(*sys.argv[2:])
     names = sys.argv[1:] or ["cold", "slow"]
-    if any(name not in ("cold", "slow") for name in names):
+    if any(name not in ("cold", "warm", "slow") for name in names):
         sys.exit(__doc__)
     root = pathlib.Path(tempfile.mkdtemp(prefix="gregor-beside-", dir=os.environ.get("BENCH_DIR")))
     try:
